@@ -3,8 +3,10 @@ FROM python:3.13.9-slim-trixie AS build
 WORKDIR /src
 RUN python -m venv /opt/deckwatch
 ENV PATH=/opt/deckwatch/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-COPY requirements.lock ./
-RUN pip install --require-hashes --requirement requirements.lock
+# Without a network: `make wheels`, then --build-arg PIP_NO_INDEX=1. The lock file is copied too, since a pattern may match nothing.
+ARG PIP_NO_INDEX=
+COPY requirements.lock dist/wheel[s] wheels/
+RUN pip install --require-hashes --find-links wheels --requirement wheels/requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY deckwatch deckwatch
 COPY exporter exporter

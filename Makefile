@@ -8,7 +8,7 @@ CODE := deckwatch exporter dashboards alerting provisioning
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check golden generate docs lock bench clean
+.PHONY: help run test check golden generate docs lock bench packages wheels zipapp clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,19 @@ lock: $(VENV)/.dev ## Pin the newest versions by hash
 	  --extra all --group build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	  --extra all --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+packages: $(VENV)/.dev ## Build the wheel, the sdist and the Debian packages into dist/
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python -m deckwatch.packaging.debian --architecture amd64
+	$(BIN)/python -m deckwatch.packaging.debian --architecture arm64
+
+wheels: $(VENV)/.dev ## Collect the wheels of requirements.lock in dist/wheels, for `docker build` without a network
+	$(BIN)/python -m deckwatch.packaging.debian.wheels
+
+zipapp: $(VENV)/.dev ## Build dist/deckwatch.pyz, the exporter in one file for this platform
+	$(PIP) install shiv
+	$(BIN)/shiv --quiet --reproducible --python '/usr/bin/env python3' --entry-point deckwatch.cli.main:main \
+	  --output-file dist/deckwatch.pyz '.[config,docker,json]'
 
 clean: ## Remove .venv and the caches of tools
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .deckwatch

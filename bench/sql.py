@@ -49,7 +49,7 @@ def sheets(options: Options) -> Iterator[Sheet]:
 
 
 def _describe_difference(costs: Mapping[str, _cost.Cost], ours: str, without: str) -> str:
-    """Return what the queries add to a scrape: on the page, and with the readings in the background."""
+    """Return a sentence with the queries' CPU time for a scrape: of the page, and with readings in the background."""
     page = costs[ours].scrapes.cpu - costs[without].scrapes.cpu
     whole = (costs[ours].ms_per_minute - costs[without].ms_per_minute) * _cost.INTERVAL_SECONDS / 60
     text = f"{_QUERIES} queries add {page:.2f} ms of CPU to a page, {whole:.2f} ms for each scrape with their readings"

@@ -28,6 +28,9 @@ _AUTO_INTERVAL = "1m"  # of an interval variable that Grafana derives from the t
 # Which labels the firing alerts carry depends on their rules.
 _ALERTS = re.compile(r"\bALERTS\b")
 _OPTIONAL = "container_label_"  # which of these labels a container has depends on who starts it
+# Labels that a join adds where there is something to join: `a * on (id) group_left (title) b or a unless on (id) b`.
+_JOINED_LABELS = re.compile(r"\bgroup_left\s*\(([^)]*)\)")
+_UNJOINED = re.compile(r"\bor\b.*\bunless\s+on\b", re.DOTALL)
 
 Mode = Literal["range", "instant"]
 
@@ -169,12 +172,21 @@ def _expect_result(panel: PanelSpec, query: Query) -> ExpectedResult:
     legend_labels = [] if _ALERTS.search(query.expr) else _LEGEND_LABEL.findall(query.legend)
     by = () if _ALERTS.search(query.expr) else query.spec.by or panel.by or ()
     columns = by if kind == "table" and "across" not in panel.options else ()
+    optional = _list_joined_labels(query.expr)
+    labels = [label for label in dict.fromkeys([*columns, *legend_labels]) if label not in optional]
     return ExpectedResult(
         "table" if columns else "heatmap" if kind == "heatmap" else "",
-        tuple(label for label in dict.fromkeys([*columns, *legend_labels]) if not label.startswith(_OPTIONAL)),
+        tuple(label for label in labels if not label.startswith(_OPTIONAL)),
         query.spec.agrees_with or panel.agrees_with,
         0 if "too_many_series" in panel.allow else MAX_SERIES.get(kind, 0),
     )
+
+
+def _list_joined_labels(expr: str) -> set[str]:
+    """Return the labels of an expression's joins that series without a partner lack."""
+    if not _UNJOINED.search(expr):
+        return set()
+    return {label.strip() for match in _JOINED_LABELS.finditer(expr) for label in match[1].split(",")}
 
 
 def _list_inputs(model: StrictMapping) -> Iterator[tuple[StrictMapping, str]]:

@@ -15,10 +15,10 @@ _BITS = 32
 
 def combine_crc32(first: int, second: int, length: int) -> int:
     """Return the checksum of two texts in a row, from each one's and the length of the second in bytes."""
-    return _multiply(_power_of_x(8 * length), first) ^ second
+    return _multiply_polynomials(_power_of_x(8 * length), first) ^ second
 
 
-def _multiply(left: int, right: int) -> int:
+def _multiply_polynomials(left: int, right: int) -> int:
     product = 0
     for bit in range(_BITS - 1, -1, -1):
         if left >> bit & 1:
@@ -32,7 +32,7 @@ def _power_of_x(exponent: int) -> int:
     power, square = _ONE, _ONE >> 1
     while exponent:
         if exponent & 1:
-            power = _multiply(power, square)
-        square = _multiply(square, square)
+            power = _multiply_polynomials(power, square)
+        square = _multiply_polynomials(square, square)
         exponent >>= 1
     return power

@@ -119,7 +119,7 @@ class _Member:
         """Add text that is compressed together with its neighbours."""
         if len(text) >= _MIN_SEGMENT_BYTES:
             self._compress_batch()
-            self._compress(text)
+            self._compress_text(text)
             return
         self._batch.append(text)
         self._batch_bytes += len(text)
@@ -128,14 +128,14 @@ class _Member:
 
     def add_segment(self, segment: _Segment) -> None:
         """Add compressed text."""
-        self._flush()
+        self._flush_stream()
         self._parts.append(segment.deflated)
         self._crc = combine_crc32(self._crc, segment.crc, segment.size)
         self._size += segment.size
 
     def deflate_alone(self, family: Family) -> _Segment:
         """Return a family compressed as a segment, which is not added."""
-        self._flush()
+        self._flush_stream()
         text = b"".join(family.texts())
         deflated = self._stream.compress(text) + self._stream.flush(zlib.Z_FULL_FLUSH)
         return _Segment(family, deflated, deflate.crc32(text), len(text))
@@ -146,7 +146,7 @@ class _Member:
         self._parts += self._stream.flush(), struct.pack("<II", self._crc, self._size & 0xFFFFFFFF)
         return b"".join(self._parts)
 
-    def _flush(self) -> None:
+    def _flush_stream(self) -> None:
         """Compress all text so far, so that what follows does not refer to it."""
         self._compress_batch()
         if not self._is_flushed:
@@ -155,10 +155,10 @@ class _Member:
 
     def _compress_batch(self) -> None:
         if self._batch:
-            self._compress(b"".join(self._batch))
+            self._compress_text(b"".join(self._batch))
             self._batch, self._batch_bytes = [], 0
 
-    def _compress(self, text: bytes) -> None:
+    def _compress_text(self, text: bytes) -> None:
         self._parts.append(self._stream.compress(text))
         self._crc = deflate.crc32(text, self._crc)
         self._size += len(text)

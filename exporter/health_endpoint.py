@@ -34,7 +34,7 @@ def build_endpoint(prometheus: str | None) -> Endpoint:
     if prometheus is not None:
         return _HealthEndpoint(prometheus).respond
 
-    async def explain_setting(_query: bytes) -> Response:
+    async def explain_setting(_query_health: bytes) -> Response:
         return Response(404, _NOT_CONFIGURED)
 
     return explain_setting
@@ -72,23 +72,23 @@ class _HealthEndpoint:
         """Return a report that is at most a second old; requests that arrive meanwhile share one reading."""
         if time.monotonic() - self._read_at >= CACHE_SECONDS:
             if self._reading is None or self._reading.done():
-                self._reading = asyncio.ensure_future(self._refresh())
+                self._reading = asyncio.ensure_future(self._refresh_report())
             await asyncio.shield(self._reading)
         return self._report
 
-    async def _refresh(self) -> None:
+    async def _refresh_report(self) -> None:
         query = TimedQuery(self._address, LIMIT_SECONDS)
         self._report = HealthReport("unknown", f"{mask_address(self._address)} does not answer: it timed out")
         if not self._is_busy:
             try:
-                self._report = await asyncio.wait_for(run_in_thread(lambda: self._query(query)), LIMIT_SECONDS)
+                self._report = await asyncio.wait_for(run_in_thread(lambda: self._query_health(query)), LIMIT_SECONDS)
             except TimeoutError:
                 query.abort()
             except Unreachable as error:
                 self._report = HealthReport("unknown", str(error))
         self._read_at = time.monotonic()
 
-    def _query(self, query: TimedQuery) -> HealthReport:
+    def _query_health(self, query: TimedQuery) -> HealthReport:
         self._is_busy = True
         try:
             return read_report(query)

@@ -70,7 +70,7 @@ class Run:
 
 
 def call_collector(plan: Plan, world: World) -> Result:
-    """Return what a plan's collector returns or yields; raises whatever it raises."""
+    """Return the samples of a plan's collector, or its generator; raises the collector's exceptions."""
     collect: Callable[..., Result] = plan.collector.collect  # type: ignore[assignment]
     return collect(world) if plan.collector.subjects is None else collect(world, plan.value)
 

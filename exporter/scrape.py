@@ -2,8 +2,8 @@
 
 A run is one execution of one collector for one subject. Concurrent scrapes share it; a stuck run is reported as a
 timeout and joined by the next scrape, so that runs never pile up. From the kernel's file to the page: `scrape` plans
-the runs and starts them, `_execute` takes the collector's samples, `_classify` makes the Outcome, and `server` writes
-the outcomes' samples as text.
+the runs and starts them, `_execute_run` takes the collector's samples, `_classify` makes the Outcome, and `server`
+writes the outcomes' samples as text.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Scraper:
         if pending.is_short and not all(run.done for run in runs):
             self.world.source(ShortScrapes).record_scrape()
             runs = [run for run in runs if run.done]
-        return [self._result(run, pending.seconds) for run in runs]
+        return [self._build_outcome(run, pending.seconds) for run in runs]
 
     def close(self) -> None:
         """End the threads that are not stuck."""
@@ -185,9 +185,9 @@ class Scraper:
         if plan.collector.is_coroutine:
             self.world.source(EventLoop).start_task(self._execute_coroutine(run))
         elif plan.collector.subjects is None:
-            self._file_pool.submit(lambda: self._execute(run))
+            self._file_pool.submit(lambda: self._execute_run(run))
         else:
-            self._network_pool.submit(lambda: self._execute(run))
+            self._network_pool.submit(lambda: self._execute_run(run))
         return run
 
     def _wait_for(self, runs: list[Run], deadline: float) -> None:
@@ -201,7 +201,7 @@ class Scraper:
                     self._file_pool.grow_if_stalled()
                     self._network_pool.grow_if_stalled()
 
-    def _execute(self, run: Run) -> None:
+    def _execute_run(self, run: Run) -> None:
         """Run the collector; no exception leaves this method."""
         run.started = time.monotonic()
         self._take_samples(run, self.world.age_clock(), lambda: call_collector(run.plan, self.world))
@@ -254,7 +254,7 @@ class Scraper:
         samples = [*samples, *retained]
         return Outcome(collector, subject, samples, seconds, record.good_at, failure.name, retained=retained)
 
-    def _result(self, run: Run, seconds: float) -> Outcome:
+    def _build_outcome(self, run: Run, seconds: float) -> Outcome:
         """Return a run's outcome; a run that has not ended counts as a timeout of scrapes of this many seconds."""
         with self._lock:
             outcome = run.outcome

@@ -215,7 +215,7 @@ class App:
             if len(names) > 1:
                 raise ValueError(f"expected one {parameter}, not several")
             for name in names:
-                if name not in (known := self._subjects(label)):
+                if name not in (known := self._list_subjects(label)):
                     raise ValueError(_with_hint(f"unknown {noun} {name!r}", did_you_mean(name, known)))
                 subjects[label] = name
         return CollectorSelection(tuple(only), tuple(exclude), subjects)
@@ -226,21 +226,21 @@ class App:
             raise ValueError("expected one target, not several")
         names: list[str] = []
         for label, _ in SUBJECT_PARAMETERS.values():
-            for name, subject in self._subjects(label).items():
+            for name, subject in self._list_subjects(label).items():
                 if targets[0] in (name, getattr(subject, "address", name)):
-                    return CollectorSelection(tuple(self._readers(label)), subjects={label: name})
+                    return CollectorSelection(tuple(self._list_readers(label)), subjects={label: name})
                 names.append(name)
         raise ValueError(_with_hint(f"unknown target {targets[0]!r}", did_you_mean(targets[0], names)))
 
-    def _readers(self, label: str) -> dict[str, Subjects]:
+    def _list_readers(self, label: str) -> dict[str, Subjects]:
         """Return the functions that list subjects, by the names of the collectors that run once for each of them."""
         collectors = self.scraper.collectors.values()
         return {each.name: each.subjects for each in collectors if each.subjects and each.subject_label == label}
 
-    def _subjects(self, label: str) -> dict[str, Any]:
+    def _list_subjects(self, label: str) -> dict[str, Any]:
         """Return the configured subjects with this label by their names."""
         found: dict[str, Any] = {}
-        for list_subjects in self._readers(label).values():
+        for list_subjects in self._list_readers(label).values():
             with contextlib.suppress(Exception):  # reported by the scrape, as this collector's outcome
                 found |= list_subjects(self.scraper.world)
         return found

@@ -164,7 +164,7 @@ def _group_urgency(group: Group) -> int:
 
 
 def _list_limitations(world: World, collector: Collector) -> dict[str, str]:
-    """Return what subjects that have no card hide or do not comply with, by name."""
+    """Return the limitations of subjects without a card, by the subject's name."""
     if collector.subjects is None or collector.subject_label in _CARD_LABELS:
         return {}
     try:

@@ -55,14 +55,14 @@ def _mark_series(dialect: Dialect) -> Iterator[dict[str, Any]]:
     """
     yield {
         "source_labels": ["__name__", *dialect.only],
-        "regex": ";".join([_match_names(dialect.list_source_series()), *map(_group, dialect.only.values())]),
+        "regex": ";".join([_match_names(dialect.list_source_series()), *map(_wrap_group, dialect.only.values())]),
         "target_label": MARK,
         "replacement": dialect.name,
     }
     for label, regex in dialect.skip.items():
         yield {
             "source_labels": [MARK, label],
-            "regex": f"{dialect.name};{_group(regex)}",
+            "regex": f"{dialect.name};{_wrap_group(regex)}",
             "target_label": MARK,
             "replacement": "",
         }
@@ -85,7 +85,7 @@ def _map_labels(mark: str, labels: Mapping[str, Sequence[LabelSource]]) -> Itera
             filled = [label] if index > own else []
             yield {
                 "source_labels": [MARK, *filled, source.label],
-                "regex": ";".join([mark, *("" for _ in filled), _group(source.match)]),
+                "regex": ";".join([mark, *("" for _ in filled), _wrap_group(source.match)]),
                 "target_label": label,
                 "replacement": source.value,
             }
@@ -148,7 +148,7 @@ def _rename_series(mark: str, renamed: Mapping[str, str]) -> Iterator[dict[str, 
 
 
 def _match_names(names: Iterable[str]) -> str:
-    return _group("|".join(map(name_regex, names)))
+    return _wrap_group("|".join(map(name_regex, names)))
 
 
 def name_regex(name: str) -> str:
@@ -156,5 +156,5 @@ def name_regex(name: str) -> str:
     return f"[a-zA-Z0-9_:]*{name[1:]}" if name.startswith("*") else name
 
 
-def _group(regex: str) -> str:
+def _wrap_group(regex: str) -> str:
     return f"(?:{regex})"

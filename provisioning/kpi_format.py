@@ -51,19 +51,21 @@ def format_value(value: float, unit: str, decimals: int | None = None) -> str:
     """
     if unit in ("percentunit", "percent"):
         percent = 100 * value if unit == "percentunit" else value
-        return f"{_round(percent) if decimals is None else format(percent, f'.{decimals}f')} %"
+        return f"{_round_text(percent) if decimals is None else format(percent, f'.{decimals}f')} %"
     if unit in _SECONDS:
         return _format_seconds(value * _SECONDS[unit])
     if unit.startswith("dateTime"):
         return (
-            datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M") if abs(value) < 4e12 else _round(value)
+            datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+            if abs(value) < 4e12
+            else _round_text(value)
         )
     suffix = unit.removeprefix("count:") if unit.startswith("count:") else _SUFFIXES.get(unit, "")
     base, names = (1024, _BINARY) if unit in ("bytes", "binBps") else (1000, _DECIMAL)
     size = min(int(math.log(abs(value), base)), len(names) - 1) if abs(value) >= base else 0
-    if abs(float(_round(value / base**size))) >= base and size < len(names) - 1:  # 999.9 k is 1 M
+    if abs(float(_round_text(value / base**size))) >= base and size < len(names) - 1:  # 999.9 k is 1 M
         size += 1
-    number = f"{value:.0f}" if decimals == 0 and not size else _round(value / base**size)
+    number = f"{value:.0f}" if decimals == 0 and not size else _round_text(value / base**size)
     return f"{number} {names[size]}{suffix}".rstrip()
 
 
@@ -88,11 +90,11 @@ def draw_sparkline(values: Sequence[float | None], *, plain: bool = False) -> st
 
 
 def _format_seconds(value: float) -> str:
-    rounded = abs(_significant(value))
+    rounded = abs(_round_significant(value))
     if rounded < 1:
-        return f"{_round(1000 * value)} ms" if rounded >= 1e-3 or not value else f"{_round(1e6 * value)} µs"
+        return f"{_round_text(1000 * value)} ms" if rounded >= 1e-3 or not value else f"{_round_text(1e6 * value)} µs"
     if rounded < 60:
-        return f"{_round(value)} s"
+        return f"{_round_text(value)} s"
     rest = round(abs(value))
     parts: list[str] = []
     for name, size in _TIMES:
@@ -102,10 +104,10 @@ def _format_seconds(value: float) -> str:
     return ("-" if value < 0 else "") + " ".join([first, *(part for part in others if not part.startswith("0 "))])
 
 
-def _round(value: float) -> str:
+def _round_text(value: float) -> str:
     """Return three significant digits, and all digits before the point."""
-    return f"{value:.0f}" if abs(_significant(value)) >= 1000 else f"{value:.3g}"
+    return f"{value:.0f}" if abs(_round_significant(value)) >= 1000 else f"{value:.3g}"
 
 
-def _significant(value: float) -> float:
+def _round_significant(value: float) -> float:
     return float(f"{value:.3g}")

@@ -204,7 +204,8 @@ def _read_kpi(prometheus: Prometheus, kpi: Kpi, end: float, span: float) -> tupl
     try:
         now = prometheus.query_at(short, end)
         past = {
-            _key(series["metric"]): series["values"] for series in prometheus.query_range(long, end - span, end, step)
+            _build_label_key(series["metric"]): series["values"]
+            for series in prometheus.query_range(long, end - span, end, step)
         }
     except Refused as error:
         return [], str(error)
@@ -215,7 +216,12 @@ def _read_kpi(prometheus: Prometheus, kpi: Kpi, end: float, span: float) -> tupl
             continue
         name = _fill_legend(kpi.legend, series["metric"])
         readings.append(
-            Reading(kpi, name or kpi.panel, value, _spread(past.get(_key(series["metric"]), ()), end, step))
+            Reading(
+                kpi,
+                name or kpi.panel,
+                value,
+                _spread_values(past.get(_build_label_key(series["metric"]), ()), end, step),
+            )
         )
     return readings, ""
 
@@ -230,7 +236,7 @@ def _fill_intervals(expr: str, window: float, span: float) -> str:
     return replace_variables(expr, lambda name: known.get(name, ALL))
 
 
-def _spread(values: Iterable[tuple[float, str]], end: float, step: float) -> list[float | None]:
+def _spread_values(values: Iterable[tuple[float, str]], end: float, step: float) -> list[float | None]:
     """Return the values of a range query by their position, None for gaps and for values that are no numbers."""
     past: list[float | None] = [None] * (POINTS + 1)
     for at, text in values:
@@ -240,5 +246,5 @@ def _spread(values: Iterable[tuple[float, str]], end: float, step: float) -> lis
     return past
 
 
-def _key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _build_label_key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(labels.items()))

@@ -76,10 +76,12 @@ def _with_one_state(blocks: Sequence[_Block], indent: str) -> list[_Block]:
     if not enabled:
         return list(blocks)
     disabled = [block for block in blocks if block.disabled]
-    return enabled + [replace(block, disabled=False, body=_disable(block.body, f"{indent}  ")) for block in disabled]
+    return enabled + [
+        replace(block, disabled=False, body=_comment_out_lines(block.body, f"{indent}  ")) for block in disabled
+    ]
 
 
-def _disable(lines: Sequence[str], indent: str) -> list[str]:
+def _comment_out_lines(lines: Sequence[str], indent: str) -> list[str]:
     """Return the lines commented out at an indentation that all of them have."""
     return [f"{indent}# {line.removeprefix(indent)}" for line in lines]
 
@@ -126,14 +128,18 @@ def _merge_blocks(blocks: Sequence[_Block], indent: str) -> Iterator[str]:
     bodies = [block.body for block in blocks if block.body]
     inner = f"{indent}  "
     lines += _merge_lists(bodies) if any(_is_list(body) for body in bodies) else _merge_mappings(bodies, inner)
-    yield from _disable(lines, indent) if first.disabled else lines
+    yield from _comment_out_lines(lines, indent) if first.disabled else lines
 
 
 def _merge_lists(bodies: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of the items of several lists, each item once; one that is also commented out is enabled."""
     items: dict[tuple[str, ...], Sequence[str]] = {}
     for body in bodies:
-        starts = [number for number, line in enumerate(body) if _ITEM.match(line) and _depth(line) == _depth(body[0])]
+        starts = [
+            number
+            for number, line in enumerate(body)
+            if _ITEM.match(line) and _count_indentation(line) == _count_indentation(body[0])
+        ]
         for first, end in itertools.pairwise([*starts, len(body)]):
             enabled = tuple(
                 line.replace("# ", "", 1) if line.lstrip().startswith("# ") else line for line in body[first:end]
@@ -142,7 +148,7 @@ def _merge_lists(bodies: Sequence[Sequence[str]]) -> list[str]:
     return [line for item in items.values() for line in item]
 
 
-def _depth(line: str) -> int:
+def _count_indentation(line: str) -> int:
     """Return the number of spaces at the start of a line."""
     return len(line) - len(line.lstrip(" "))
 

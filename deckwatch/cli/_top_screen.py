@@ -160,9 +160,9 @@ class _Painter:
         """Add a line, cut at the width."""
         left, parts = self._width, []
         for text, level in cells:
-            shown = cut_text(_printable(text), left)
+            shown = cut_text(_strip_controls(text), left)
             left -= text_width(shown)
-            parts.append(self._paint(shown, level))
+            parts.append(self._paint_text(shown, level))
         self.lines.append("".join(parts).rstrip())
 
     def add_table(self, heads: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> None:
@@ -170,7 +170,7 @@ class _Painter:
         if not rows:
             return
         widths = [
-            max(text_width(_printable(row[column][0])) for row in [*rows, *[_heading(heads)]])
+            max(text_width(_strip_controls(row[column][0])) for row in [*rows, *[_build_heading(heads)]])
             for column in range(len(heads))
         ]
         spare = self._width - sum(widths[1:]) - 2 * (len(widths) - 1)
@@ -178,10 +178,10 @@ class _Painter:
             spare += widths.pop() + 2
         widths[0] = min(widths[0], max(spare, _MIN_NAME), _MAX_NAME)
         self.add_line()
-        for row in (_heading(heads), *rows):
-            self.add_line(*_aligned(row, widths))
+        for row in (_build_heading(heads), *rows):
+            self.add_line(*_align_cells(row, widths))
 
-    def _paint(self, text: str, level: str) -> str:
+    def _paint_text(self, text: str, level: str) -> str:
         if not self._has_color or not text:
             return text
         match level:
@@ -193,20 +193,20 @@ class _Painter:
                 return click.style(text, fg=_COLORS[level]) if level in _COLORS else text
 
 
-def _heading(heads: Sequence[str]) -> tuple[Cell, ...]:
+def _build_heading(heads: Sequence[str]) -> tuple[Cell, ...]:
     return tuple((head, "soft") for head in heads)
 
 
-def _aligned(row: Sequence[Cell], widths: Sequence[int]) -> Iterator[Cell]:
+def _align_cells(row: Sequence[Cell], widths: Sequence[int]) -> Iterator[Cell]:
     for column, ((text, level), width) in enumerate(zip(row, widths, strict=False)):
-        shown = cut_text(_printable(text), width)
+        shown = cut_text(_strip_controls(text), width)
         padding = " " * (width - text_width(shown))
         if column:
             yield "  ", ""
         yield (f"{shown}{padding}", level) if column < 2 else (f"{padding}{shown}", level)
 
 
-def _printable(text: str) -> str:
+def _strip_controls(text: str) -> str:
     """Return a text without control characters, which could change the terminal, and without lone surrogates."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", "?", text)
 

@@ -24,11 +24,19 @@ if TYPE_CHECKING:
     help="Output folder; its contents are replaced.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the folder is out of date.")
-def command(out: Path, check: bool) -> int:
-    """Write the reference of commands, collectors, metrics, YAML keys and checks.
+@click.option(
+    "--man",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write man pages into this folder instead.",
+)
+def command(out: Path, check: bool, man: Path | None) -> int:
+    """Write the reference of commands, collectors, metrics, YAML keys and checks, or man pages.
 
     In a clone, `make docs` updates docs/reference, and CI checks it.
     """
+    if man is not None:
+        _write_man_pages(man)
+        return 0
     from deckwatch.core.own_command import format_command
     from deckwatch.provisioning import reference
     from deckwatch.provisioning.plan import Plan
@@ -42,6 +50,16 @@ def command(out: Path, check: bool) -> int:
         click.echo(f"{out} is not up to date: run `{format_command('docs')}`", err=True)
         return 1
     return 0
+
+
+def _write_man_pages(folder: Path) -> None:
+    from deckwatch.cli.main import deckwatch
+    from deckwatch.core.whole_file import replace_file
+    from deckwatch.packaging.man_pages import build_man_pages
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for page in build_man_pages(deckwatch, "deckwatch"):
+        replace_file(folder / page.path, page.text.encode())
 
 
 def _commands_page() -> Artifact:

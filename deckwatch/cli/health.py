@@ -84,35 +84,37 @@ def command(name: str | None, *, prometheus: str, timeout: float, output: str) -
 
 def _report_lines(report: HealthReport) -> Iterator[str]:
     """Yield the lines of the screen; on a terminal long reasons wrap, elsewhere each line is whole."""
-    yield from _wrap(f"{report.state}: ", report.reason, bold=True) if report.reason else [_paint(report.state)]
-    names = [_printable(component.name) for component in report.components]
+    yield from (
+        _wrap_line(f"{report.state}: ", report.reason, bold=True) if report.reason else [_paint_states(report.state)]
+    )
+    names = [_strip_controls(component.name) for component in report.components]
     width = max(map(len, names), default=0)
     if names:
         yield ""
     for name, component in zip(names, report.components, strict=True):
         score = "-" if component.score is None else f"{component.score:.0f}"
-        yield from _wrap(f"{name.ljust(width)}  {score:>3}  {component.state:<8}  ", component.reason)
+        yield from _wrap_line(f"{name.ljust(width)}  {score:>3}  {component.state:<8}  ", component.reason)
     if report.alerts:
         yield ""
     for alert in report.alerts:
-        yield from _wrap(f"{alert.severity:<8}  {alert.name}  ", alert.location)
+        yield from _wrap_line(f"{alert.severity:<8}  {alert.name}  ", alert.location)
 
 
-def _wrap(head: str, text: str, *, bold: bool = False) -> Iterator[str]:
+def _wrap_line(head: str, text: str, *, bold: bool = False) -> Iterator[str]:
     """Yield a line, continued below its head where the terminal ends; the state or severity in it is coloured."""
     import shutil
     import textwrap
 
-    head, text = _printable(head), _printable(text)
+    head, text = _strip_controls(head), _strip_controls(text)
     lines = [text]
     if sys.stdout.isatty():
         columns = shutil.get_terminal_size().columns
         lines = textwrap.wrap(text, max(columns - len(head), columns // 3), break_on_hyphens=False) or [""]
     for number, line in enumerate(lines):
-        yield (_paint(head, bold=bold) + line).rstrip() if not number else " " * len(head) + line
+        yield (_paint_states(head, bold=bold) + line).rstrip() if not number else " " * len(head) + line
 
 
-def _paint(text: str, *, bold: bool = False) -> str:
+def _paint_states(text: str, *, bold: bool = False) -> str:
     """Return a text with the states and severities in it coloured; click removes colour where output is no terminal."""
     import os
 
@@ -124,7 +126,7 @@ def _paint(text: str, *, bold: bool = False) -> str:
     return text
 
 
-def _printable(text: str) -> str:
+def _strip_controls(text: str) -> str:
     from deckwatch.cli.alerts._shared import printable_text
 
     return printable_text(text)

@@ -130,18 +130,18 @@ def _format_rule(insights: list[Insight], omitted: int, width: int, *, with_quer
     title = textwrap.shorten(first.title, width - len(first.severity) - 1, placeholder="…")
     yield f"{click.style(first.severity, fg=color)} {click.style(title, bold=True) if color else title}"
     for insight in insights:
-        yield from _wrap(_shared.printable_text(insight.text), "  - ", width)
+        yield from _wrap_text(_shared.printable_text(insight.text), "  - ", width)
     if omitted:
         yield f"  - and {omitted} more"
-    yield from _wrap(first.reason, "  Why: ", width)
+    yield from _wrap_text(first.reason, "  Why: ", width)
     for step in first.do:
-        yield from _wrap(step, "  Do: ", width)
+        yield from _wrap_text(step, "  Do: ", width)
     if with_queries:
         yield "  Query:"
         yield from (f"    {line}" for line in first.query.splitlines())
 
 
-def _wrap(text: str, lead: str, width: int) -> Iterator[str]:
+def _wrap_text(text: str, lead: str, width: int) -> Iterator[str]:
     yield from textwrap.wrap(
         text, width, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
     )

@@ -128,7 +128,7 @@ def _prepare_sending(project: Path, team: str) -> Callable[[Report, bytes, str, 
 
 
 def _read_order(options: dict[str, Any]) -> ReportOptions:
-    """Return what the options ask for; raises DeckwatchError."""
+    """Return the range, time zone, audience and title from the options; raises DeckwatchError."""
     from deckwatch.core import time_points
     from deckwatch.reports.build import ReportOptions
     from deckwatch.reports.context import MIN_RANGE_SECONDS

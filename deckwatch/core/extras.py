@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections import defaultdict
+from pathlib import Path
 
 from deckwatch.core.problems import DeckwatchError
 
 _DISTRIBUTION = "deckwatch"
+_DEBIAN_SITE = Path("/usr/lib/deckwatch")  # of the Debian package, whose other package has what is not there
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+).*;.*extra == ['"](?P<extra>[\w-]+)['"]""")
 # Modules that are not named after their distribution.
 _MODULES = {"_jsonnet": "jsonnet", "arro3": "arro3-io", "dns": "dnspython"}
@@ -26,6 +28,8 @@ def describe_missing_module(module: str, preferred: str = "") -> str | None:
     extras = sorted((extra != preferred, len(names), extra) for extra, names in packages.items() if package in names)
     if not extras:
         return None
+    if Path(__file__).is_relative_to(_DEBIAN_SITE):
+        return f"the package {package} is not installed: apt install deckwatch-generate"
     *_, extra = extras[0]
     everything = "" if extra == "all" else ", or 'deckwatch[all]' for everything"
     return f"the package {package} is not installed: pip install 'deckwatch[{extra}]'{everything}"

@@ -137,13 +137,13 @@ def build_report(samples: Iterable[Sample], *, has_rules: bool) -> HealthReport:
     alerts.sort(key=lambda alert: (_severity_order(alert), alert.name, alert.location))
     components = _read_components(by_name, alerts)
     names = {component.name for component in components}
-    elsewhere = [alert for alert in alerts if not names & _subjects(alert)]
+    elsewhere = [alert for alert in alerts if not names & _list_subjects(alert)]
     if not components and not has_rules:
         return HealthReport("unknown", "Prometheus evaluates no rules of Deckwatch: are the generated ones loaded?")
     states: list[State] = [_STATES.get(sample.value, "unknown") for sample in by_name.get("health:overall:state", ())]
     states = states or [component.state for component in components] or ["healthy"]
     states += ["critical" if alert.severity == "critical" else "degraded" for alert in elsewhere]
-    return HealthReport(_worst(states), _explain(components, elsewhere), components, elsewhere)
+    return HealthReport(_find_worst(states), _explain_state(components, elsewhere), components, elsewhere)
 
 
 def _has_alert_rules(query: TimedQuery) -> bool:
@@ -158,26 +158,26 @@ def _read_components(by_name: Mapping[str, Sequence[Sample]], alerts: Sequence[A
     states: dict[str, list[State]] = {}
     for sample in by_name.get("component:health:state", ()):
         states.setdefault(sample.labels.get("component", ""), []).append(_STATES.get(sample.value, "unknown"))
-    scores = _lowest(by_name.get("component:health:score", ()))
-    answers = _lowest(by_name.get("component:answers:ratio5m", ()))
+    scores = _find_lowest(by_name.get("component:health:score", ()))
+    answers = _find_lowest(by_name.get("component:answers:ratio5m", ()))
     causes: dict[str, set[str]] = {}
     for sample in by_name.get("component:health:because", ()):
         causes.setdefault(sample.labels.get("component", ""), set()).add(sample.labels.get("because", ""))
     components = [
         Component(
             name,
-            _worst(found),
+            _find_worst(found),
             scores.get(name),
             answers.get(name),
             sorted(causes.get(name, ())),
-            [alert for alert in alerts if name in _subjects(alert)],
+            [alert for alert in alerts if name in _list_subjects(alert)],
         )
         for name, found in states.items()
     ]
     return sorted(components, key=lambda component: (_WORST_FIRST.index(component.state), component.name))
 
 
-def _lowest(samples: Iterable[Sample]) -> dict[str, float]:
+def _find_lowest(samples: Iterable[Sample]) -> dict[str, float]:
     values: dict[str, float] = {}
     for sample in samples:
         name = sample.labels.get("component", "")
@@ -191,7 +191,7 @@ def _read_alert(sample: Sample) -> Alert:
     return Alert(sample.labels.get("alertname", ""), sample.labels.get("severity", ""), labels)
 
 
-def _subjects(alert: Alert) -> set[str]:
+def _list_subjects(alert: Alert) -> set[str]:
     return {alert.labels[label] for label in _COMPONENT_LABELS if label in alert.labels}
 
 
@@ -199,11 +199,11 @@ def _severity_order(alert: Alert) -> int:
     return _SEVERITIES.index(alert.severity) if alert.severity in _SEVERITIES else len(_SEVERITIES)
 
 
-def _worst(states: Iterable[State]) -> State:
+def _find_worst(states: Iterable[State]) -> State:
     return min(states, key=_WORST_FIRST.index)
 
 
-def _explain(components: Sequence[Component], elsewhere: Sequence[Alert]) -> str:
+def _explain_state(components: Sequence[Component], elsewhere: Sequence[Alert]) -> str:
     """Return the reason for the state of the whole in one line: what is unhealthy without a known cause first."""
     unhealthy = [component for component in components if component.state != "healthy"]
     unhealthy.sort(key=lambda component: bool(component.causes))

@@ -77,7 +77,7 @@ class Client:
             )
 
         try:
-            return self._retry(lambda: self._decode_body(send()), tries)
+            return self._send_repeatedly(lambda: self._decode_body(send()), tries)
         except TimeoutError as error:
             self._session = self._open_session()  # a thread still waits with the other one
             raise Unreachable(f"{mask_address(self.base)} does not answer: {error}") from None
@@ -96,10 +96,10 @@ class Client:
                     self._decode_body(response)
                 file.writelines(response.iter_content(_BLOCK_BYTES))
 
-        self._retry(send, self.tries)
+        self._send_repeatedly(send, self.tries)
 
-    def _retry(self, send: Callable[[], T], tries: int) -> T:
-        """Return what `send` returns, trying again where the server does not answer or has an error."""
+    def _send_repeatedly(self, send: Callable[[], T], tries: int) -> T:
+        """Return the result of `send`, called again where the server does not answer or has an error."""
         for attempt in range(1, tries + 1):
             try:
                 return send()

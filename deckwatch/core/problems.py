@@ -48,7 +48,8 @@ class Place(NamedTuple):
 class Problem:
     """One fault for the user to fix: the position, what was expected, the nearest valid word.
 
-    If `hidden`, the line contains a secret of unknown form and is never printed.
+    If `hidden`, the line contains a secret of unknown form and is never printed. `new_name` is that of a key that was
+    renamed, or its path from the top of the file, with a dot, if it moved there (`deckwatch upgrade-project`).
     """
 
     place: Place
@@ -57,6 +58,7 @@ class Problem:
     check: str = "input"
     severity: Severity = "error"
     hidden: bool = False
+    new_name: str = ""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.severity}: {self.one_sentence} [{self.check}]"

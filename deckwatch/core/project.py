@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deckwatch import __version__
 from deckwatch.core import yaml_file
-from deckwatch.core.problems import InvalidInput, Place, Problem, nearest_word
+from deckwatch.core.own_command import format_command
+from deckwatch.core.problems import DeckwatchError, InvalidInput, Place, Problem, nearest_word
 from deckwatch.core.subprocess_call import call_in_child
 from deckwatch.core.yaml_file import Document
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from deckwatch.core.yaml_file import Path as YamlPath
 
 FILE = "deckwatch.yaml"
+# While it exists, some files of the project may be upgraded and others not (`provisioning/file_transaction.py`).
+COMMITTED_UPGRADE = Path(".deckwatch/upgrade")
+_VERSION = re.compile(r"\d+(\.\d+)*\Z")
 ADDRESSES = Path(__file__).with_name("address.schema.yaml")
 
 
@@ -53,7 +59,10 @@ def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False,
         if (near := path.with_suffix(".yml")).is_file():
             raise InvalidInput([Problem(Place(str(near)), f"is ignored: the file must be named {FILE}")])
         return Project(folder)
+    if (folder / COMMITTED_UPGRADE).is_dir():
+        raise DeckwatchError(f"an upgrade was interrupted: run `{format_command('upgrade-project', project=folder)}`")
     original = yaml_file.read_yaml(path)
+    _refuse_newer(original)
     if original.data is None:
         original.data = {}
         return Project(folder, original, has_file=True)  # nothing to validate, so the extra `config` is not needed
@@ -65,6 +74,22 @@ def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False,
     if faults and (not keep_invalid or any(_hides_others(where) for where in faults)):
         raise InvalidInput(faults.values())
     return Project(folder, document, tuple(faults.values()), has_file=True)
+
+
+def _refuse_newer(document: Document) -> None:
+    """Raise InvalidInput if the project was written for a newer version, whose keys would be reported as unknown."""
+    version = document.data.get("version") if isinstance(document.data, dict) else None
+    if isinstance(version, str) and _VERSION.match(version) and _parse_version(version) > _parse_version(__version__):
+        message = f"this project needs deckwatch {version}; this is {__version__}"
+        raise InvalidInput([document.problem(("version",), message, "upgrade deckwatch", check="version")])
+
+
+def _parse_version(text: str) -> tuple[int, ...]:
+    """Return the numbers of a version, without zeros at the end: 0.2 is 0.2.0."""
+    numbers = [int(number) for number in text.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
 
 
 def _without_invalid_parts(document: Document, fragments: Iterable[Path]) -> tuple[Document, dict[YamlPath, Problem]]:

@@ -6,6 +6,7 @@ Schemas use if/then per keyword and never `oneOf`, whose only message is "not va
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -28,10 +29,12 @@ _TYPES = {
     "null": "nothing",
 }
 
-# Keywords of all files of users, by their former name. A former name is unknown, and its hint names the new one. A new
-# name with a dot is a path from the top of the file.
+# Keywords of all files of users, by their former name. A former name is unknown, and its hint names the new one, with
+# which `deckwatch upgrade-project` replaces it. A new name with a dot is a path from the top of the file; one that ends
+# with a dot is a whole mapping that moved there.
 RENAMED_KEYS = {
     "abreast": "per_row",
+    "addresses": "addresses.",
     "ask": "query_type",
     "below": "negative_y",
     "every": "min_interval",
@@ -103,11 +106,7 @@ class Schema:
         if kind in ("additionalProperties", "unevaluatedProperties"):
             known = self._allowed_keys(error)
             return [
-                (
-                    (*path, word),
-                    document.problem((*path, word), f"unknown key {word}", self._suggest_key(word, known), key=True),
-                )
-                for word in error.kind.unexpected
+                ((*path, word), self._unknown_key(document, (*path, word), known)) for word in error.kind.unexpected
             ]
         if kind == "propertyNames":
             inner = error.kind.as_dict()["error"]
@@ -173,15 +172,21 @@ class Schema:
             known += list(branch.get("properties", {}))
         return [word for word in dict.fromkeys(known) if word]
 
-    def _suggest_key(self, word: str, known: list[str]) -> str:
-        """Return the hint for an unknown key: its new name if it was renamed, otherwise the nearest known key."""
+    def _unknown_key(self, document: Document, path: Path, known: list[str]) -> Problem:
+        """Return the problem of an unknown key, with its new name if it was renamed, else the nearest known key."""
+        word = str(path[-1])
+        new_name = self._find_new_name(word, known)
+        first, _, last = new_name.partition(".")
+        hint = f"{word} was renamed to {new_name}" if new_name else did_you_mean(word, known)
+        if first != new_name:
+            hint = f"{word} moved to the top of the file" + (f", as `{first}: {{{last}: ...}}`" if last else "")
+        return replace(document.problem(path, f"unknown key {word}", hint, key=True), new_name=new_name)
+
+    def _find_new_name(self, word: str, known: list[str]) -> str:
+        """Return the entry of RENAMED_KEYS for an unknown key, '' if it does not apply here."""
         renamed = RENAMED_KEYS.get(word, "")
-        first, _, last = renamed.partition(".")
-        if renamed in known:
-            return f"{word} was renamed to {renamed}"
-        if last and first in self.schema.get("properties", {}):
-            return f"{word} moved to the top of the file, as `{first}: {{{last}: ...}}`"
-        return did_you_mean(word, known)
+        first, dot, _ = renamed.partition(".")
+        return renamed if renamed in known or (dot and first in self.schema.get("properties", {})) else ""
 
     def _schema_at(self, path: list[Any]) -> dict[str, Any]:
         schema: Any = self.schema

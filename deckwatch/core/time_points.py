@@ -51,12 +51,11 @@ def _resolve_local_time(text: str, when: datetime, zone: ZoneInfo) -> datetime:
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
         later = first.astimezone(UTC).astimezone(zone)
         raise DeckwatchError(
-            f"{text} does not exist in {zone.key}: its clocks skip it (did you mean {_format(later)}?)"
+            f"{text} does not exist in {zone.key}: its clocks skip it (did you mean {_format_time(later)}?)"
         )
-    raise DeckwatchError(
-        f"{text} occurs twice in {zone.key}: its clocks are set back (write {_format(first)} or {_format(second)})"
-    )
+    times = f"{_format_time(first)} or {_format_time(second)}"
+    raise DeckwatchError(f"{text} occurs twice in {zone.key}: its clocks are set back (write {times})")
 
 
-def _format(when: datetime) -> str:
+def _format_time(when: datetime) -> str:
     return when.isoformat(timespec="auto")

@@ -56,7 +56,7 @@ class TimedQuery:
     def get(self, path: str, **parameters: str) -> Any:
         """Return `data` of an answer of the API; raises Unreachable, Refused."""
         try:
-            status, body = self._send(path, parameters)
+            status, body = self._send_request(path, parameters)
         except (OSError, http.client.HTTPException) as error:
             reason = "it timed out" if self._aborted else describe_failure([error], self.base)
             raise Unreachable(f"{mask_address(self.base)} does not answer: {reason}") from None
@@ -85,9 +85,9 @@ class TimedQuery:
         if self._connection is not None:
             self._connection.close()
 
-    def _send(self, path: str, parameters: dict[str, str]) -> tuple[int, bytes]:
+    def _send_request(self, path: str, parameters: dict[str, str]) -> tuple[int, bytes]:
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self._open_connection()
         prefix = urlsplit(self.base).path
         self._connection.request(
             "GET", f"{prefix}{path}?{urlencode(parameters)}", headers={"accept": "application/json"}
@@ -98,7 +98,7 @@ class TimedQuery:
             raise Unreachable(f"{mask_address(self.base)} answers with more than {MAX_BYTES >> 20} MB")
         return response.status, body
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _open_connection(self) -> http.client.HTTPConnection:
         try:
             parts = urlsplit(self.base)
             port, host = parts.port, parts.hostname

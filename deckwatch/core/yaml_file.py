@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from deckwatch.core import yaml_syntax
+from deckwatch.core import edited_texts, yaml_syntax
 from deckwatch.core.problems import InvalidInput, Place, Problem
 
 if TYPE_CHECKING:
@@ -192,6 +192,8 @@ def read_yaml(path: FilePath, name: str | None = None) -> Document:
 
 def read_text(path: FilePath, name: str) -> str:
     """Return the text of a YAML file; raises InvalidInput if it is unreadable."""
+    if (text := edited_texts.find_text(path)) is not None:
+        return text.replace("\r\n", "\n")
     try:
         if path.stat().st_size > yaml_syntax.MAX_BYTES:
             message = f"cannot be read: the file is larger than {yaml_syntax.MAX_BYTES // 1_000_000} MB"

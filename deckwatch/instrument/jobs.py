@@ -46,9 +46,9 @@ class _Meters:
     def __init__(self, registry: CollectorRegistry, buckets: Sequence[float]) -> None:
         live_gauges.remove_own_orphans()
         self.buckets = tuple(buckets)
-        self.executions = Counter(*_declare(job_metrics.EXECUTIONS), registry=registry)
-        self.duration = Histogram(*_declare(job_metrics.DURATION), registry=registry, buckets=self.buckets)
-        self.running = Gauge(*_declare(job_metrics.RUNNING), registry=registry, multiprocess_mode="livesum")
+        self.executions = Counter(*_split_declaration(job_metrics.EXECUTIONS), registry=registry)
+        self.duration = Histogram(*_split_declaration(job_metrics.DURATION), registry=registry, buckets=self.buckets)
+        self.running = Gauge(*_split_declaration(job_metrics.RUNNING), registry=registry, multiprocess_mode="livesum")
         self.waiting = _latest_gauge(job_metrics.WAITING, registry)
         self.last_start = _latest_gauge(job_metrics.LAST_START, registry)
         self.last_end = _latest_gauge(job_metrics.LAST_END, registry)
@@ -60,12 +60,12 @@ class _Meters:
 _meters: weakref.WeakKeyDictionary[CollectorRegistry, _Meters] = weakref.WeakKeyDictionary()
 
 
-def _declare(metric: MetricDeclaration) -> tuple[str, str, tuple[str, ...]]:
+def _split_declaration(metric: MetricDeclaration) -> tuple[str, str, tuple[str, ...]]:
     return metric.name.removesuffix("_total"), metric.help, metric.labels
 
 
 def _latest_gauge(metric: MetricDeclaration, registry: CollectorRegistry) -> Gauge:
-    return Gauge(*_declare(metric), registry=registry, multiprocess_mode="mostrecent")
+    return Gauge(*_split_declaration(metric), registry=registry, multiprocess_mode="mostrecent")
 
 
 def job(

@@ -53,6 +53,7 @@ class Meters:
         self.requests = Children(metrics["http_requests_total"])
         self.duration = Children(metrics["http_request_duration_seconds"])
         self.fine_duration: Histogram = metrics["http_request_duration_highr_seconds"]
+        self.protocol_duration = Children(metrics["deckwatch_http_protocol_duration_seconds"])
         self.in_progress = Children(metrics["http_requests_in_progress"])
         self.request_size = Children(metrics["http_request_size_bytes"])
         self.response_size = Children(metrics["http_response_size_bytes"])
@@ -210,6 +211,7 @@ class Recorder:
         route.count_request(status or self.status)
         route.duration.observe(seconds)
         meters.fine_duration.observe(seconds)
+        meters.protocol_duration(self.protocol).observe(seconds)
         if self.received is not None:
             meters.request_size(handler).observe(self.received)
         route.response_size.observe(self.sent)

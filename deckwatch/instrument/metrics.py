@@ -36,6 +36,13 @@ METRICS = (
         (),
         "seconds",
     ),
+    MetricDeclaration(
+        "deckwatch_http_protocol_duration_seconds",
+        "summary",
+        "Duration of requests by protocol, without WebSockets.",
+        ("protocol",),
+        "seconds",
+    ),
     MetricDeclaration("http_requests_in_progress", "gauge", "Requests in progress.", ("method",)),
     MetricDeclaration("http_request_size_bytes", "summary", "Size of request bodies.", ("handler",), "bytes"),
     MetricDeclaration("http_response_size_bytes", "summary", "Size of response bodies.", ("handler",), "bytes"),

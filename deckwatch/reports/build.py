@@ -185,7 +185,7 @@ class _Builder:
         return found
 
     def _list_notes(self, coverage: Coverage) -> list[str]:
-        """Return what a reader must know about the data."""
+        """Return the notes on the data: since when there are samples, gaps, and clocks that differ."""
         zone, notes = self._options.zone, []
         if coverage.since is not None and coverage.since > self._start + _CLOCK_SECONDS:
             since = texts.format_time(coverage.since, zone)

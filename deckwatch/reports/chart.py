@@ -65,7 +65,7 @@ def draw_graph(graph: Graph, name: str, zone: ZoneInfo) -> str:
 
 
 def describe_graph(graph: Graph, zone: ZoneInfo) -> str:
-    """Return what the graph shows, as text: average, peak and low of each line."""
+    """Return the graph's text alternative: average, peak and low of each line."""
     texts = []
     for line in graph.lines:
         peak, low, mean = find_peak(line.values, graph.times), find_low(line.values, graph.times), mean_of(line.values)

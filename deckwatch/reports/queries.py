@@ -125,7 +125,7 @@ class QueryRunner:
             futures = [
                 pool.submit(self._run_batch, batch, answers)
                 for whole in batches.values()
-                for batch in _split(whole)
+                for batch in _split_batch(whole)
                 if batch
             ]
             for future in futures:
@@ -139,12 +139,12 @@ class QueryRunner:
             return
         answers.requests += 1
         try:
-            found = self._send(batch)
+            found = self._send_batch(batch)
         except Refused as error:
             if len(batch) == 1:
                 answers.faults[batch[0]] = str(error)
                 return
-            for half in _split(batch):
+            for half in _split_batch(batch):
                 self._run_batch(half, answers)
             return
         finally:
@@ -155,7 +155,7 @@ class QueryRunner:
             number = int(entry["metric"].pop(_MARK))
             answers.series[batch[number]].append(entry)
 
-    def _send(self, batch: Sequence[Query]) -> list[dict[str, Any]]:
+    def _send_batch(self, batch: Sequence[Query]) -> list[dict[str, Any]]:
         union = join_expressions([query.expr for query in batch])
         if batch[0].moment != "grid":
             return self._prometheus.query_at(union, self._moments[batch[0].moment])
@@ -184,6 +184,6 @@ def join_expressions(exprs: Sequence[str]) -> str:
     return marked[0]
 
 
-def _split(batch: Sequence[Query]) -> list[Sequence[Query]]:
+def _split_batch(batch: Sequence[Query]) -> list[Sequence[Query]]:
     """Return every other query, and the rest: expensive neighbours of one section run at the same time."""
     return [part for part in (batch[::2], batch[1::2]) if part]

@@ -77,9 +77,9 @@ class JobRecord:
     def render(self) -> str:
         """Return the text of the file."""
         runs = [f"{_RUN}{run.process.to_text()} {run.started!r}\n" for run in self.runs]
-        return "".join(runs) + prom_file.render_families(self._families())
+        return "".join(runs) + prom_file.render_families(self._list_families())
 
-    def _families(self) -> Iterator[tuple[MetricDeclaration, list[Series]]]:
+    def _list_families(self) -> Iterator[tuple[MetricDeclaration, list[Series]]]:
         labels = (self.tenant, self.name)
         counts = self.executions.items()
         yield job_metrics.EXECUTIONS, [Series(count, (*labels, status)) for status, count in counts]

@@ -49,7 +49,7 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """An issue; `downtime` is in seconds."""
+    """An issue; `downtime` is in seconds, `test` the name of the test that fails because of it."""
 
     id: str
     severity: str
@@ -61,6 +61,9 @@ class Issue:
     datasets: int | None = None
     users: int | None = None
     downtime: float | None = None
+    description: str = ""
+    test: str = ""
+    resolved_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

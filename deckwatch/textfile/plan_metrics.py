@@ -77,7 +77,15 @@ ISSUE_DETECTED = Metric(
     ("id", "severity", "component"),
     "seconds",
 )
-ISSUE_INFO = Metric("migration_issue_info", "gauge", "1 for each open issue, with its title.", ("id", "title"))
+ISSUE_INFO = Metric(
+    "migration_issue_info",
+    "gauge",
+    "1 for each open issue, with its title and description.",
+    ("id", "title", "description"),
+)
+ISSUE_TEST = Metric(
+    "migration_issue_test_info", "gauge", "1 for each open issue that makes a test fail.", ("issue", "test")
+)
 ISSUE_DATASETS = Metric("migration_issue_affected_datasets", "gauge", "Datasets that an open issue affects.", ("id",))
 ISSUE_USERS = Metric("migration_issue_affected_users", "gauge", "Users that an open issue affects.", ("id",))
 ISSUE_DOWNTIME = Metric(
@@ -85,6 +93,19 @@ ISSUE_DOWNTIME = Metric(
 )
 ISSUES_OPEN = Metric(
     "migration_issues_open", "gauge", "Open issues, also those that are not listed one by one.", ("severity",)
+)
+ISSUE_RESOLVED = Metric(
+    "migration_issue_resolved_timestamp_seconds",
+    "gauge",
+    "Time at which an issue was resolved; the newest hundred.",
+    ("id", "severity", "resolution_type"),
+    "seconds",
+)
+ISSUE_RESOLVER = Metric(
+    "migration_issue_resolver_info",
+    "gauge",
+    "1 for each of these issues, with its component and who resolved it.",
+    ("id", "component", "resolved_by"),
 )
 ISSUES_RESOLVED = Metric(
     "migration_issues_resolved_total",

@@ -100,7 +100,7 @@ class _Reader:
             self.add_problem((*path, key), str(error))
             return None
 
-    def _items(self, section: str) -> Iterator[tuple[str, dict[str, Any], YamlPath]]:
+    def _iter_items(self, section: str) -> Iterator[tuple[str, dict[str, Any], YamlPath]]:
         """Yield name, values and path of the items of a section whose structure is valid."""
         found = self.find_value(section) or {}
         pairs = found.items() if isinstance(found, dict) else enumerate(found)
@@ -112,7 +112,7 @@ class _Reader:
         """Yield the phases; of their dependencies, those that exist and form no circle."""
         names = list(self.find_value("phases") or {})
         needs: dict[str, list[str]] = {}
-        for name, item, path in self._items("phases"):
+        for name, item, path in self._iter_items("phases"):
             before = len(self.problems)
             start, end = self.find_date(path, "start"), self.find_date(path, "end", is_end=True)
             done, progress = self.find_date(path, "done"), self._find_share(path, item, "progress")
@@ -144,7 +144,7 @@ class _Reader:
 
     def read_milestones(self, phases: dict[str, Phase]) -> Iterator[Milestone]:
         """Yield the milestones of these phases."""
-        for name, item, path in self._items("milestones"):
+        for name, item, path in self._iter_items("milestones"):
             before = len(self.problems)
             phase = self._find_phase(path, item, list(phases))
             due, done = self.find_date(path, "due", is_end=True), self.find_date(path, "done")
@@ -162,7 +162,7 @@ class _Reader:
     def read_blockers(self, names: list[str]) -> Iterator[Blocker]:
         """Yield the blockers of these phases."""
         seen: set[str] = set()
-        for _, item, path in self._items("blockers"):
+        for _, item, path in self._iter_items("blockers"):
             before = len(self.problems)
             phase = self._find_phase(path, item, names)
             since, resolved = self.find_date(path, "since"), self.find_date(path, "resolved")
@@ -174,7 +174,7 @@ class _Reader:
     def read_issues(self) -> Iterator[Issue]:
         """Yield the issues."""
         seen: set[str] = set()
-        for _, item, path in self._items("issues"):
+        for _, item, path in self._iter_items("issues"):
             before = len(self.problems)
             detected, resolved = self.find_date(path, "detected"), self.find_date(path, "resolved")
             self._check_times(path, "resolved", detected, resolved)
@@ -192,11 +192,14 @@ class _Reader:
                 datasets=item.get("datasets"),
                 users=item.get("users"),
                 downtime=units.parse_duration(item["downtime"]) if item.get("downtime") else None,
+                description=item.get("description") or "",
+                test=str(item.get("test") or ""),
+                resolved_by=str(item.get("resolved_by") or ""),
             )
 
     def read_components(self) -> Iterator[Component]:
         """Yield the components; `total` becomes pending datasets."""
-        for name, item, path in self._items("components"):
+        for name, item, path in self._iter_items("components"):
             before = len(self.problems)
             progress = self._find_share(path, item, "progress")
             datasets = dict(item.get("datasets") or {})
@@ -214,7 +217,7 @@ class _Reader:
 
     def read_objectives(self) -> Iterator[Objective]:
         """Yield the objectives."""
-        for name, item, path in self._items("objectives"):
+        for name, item, path in self._iter_items("objectives"):
             before = len(self.problems)
             target, value = self._find_number(path, item, "target"), self._find_number(path, item, "value")
             due = self.find_date(path, "due", is_end=True)

@@ -55,10 +55,10 @@ def write_plan(folder: Path, plan: Plan, now: float, counted: tuple[int, int] = 
         families += [*_blocker_families(plan, now), *_component_families(plan)]
         families += [*_issue_families(plan, now, _parse_resolved(before)), *_objective_families(plan, now)]
         prom_file.write_text(path, "".join(lines) + prom_file.render_families(families))
-    return path, _summarize(plan, end, now)
+    return path, _summarize_plan(plan, end, now)
 
 
-def _summarize(plan: Plan, end: float | None, now: float) -> Summary:
+def _summarize_plan(plan: Plan, end: float | None, now: float) -> Summary:
     return Summary(
         end,
         None if end is None else end - plan.end,
@@ -101,7 +101,7 @@ def _schedule_families(plan: Plan, end: float | None) -> Iterator[Family]:
 
 def _phase_families(plan: Plan, now: float) -> Iterator[Family]:
     phases = plan.phases
-    yield metrics.PHASE_INFO, [Series(1, (phase.name, _cut(phase.title))) for phase in phases if phase.title]
+    yield metrics.PHASE_INFO, [Series(1, (phase.name, _cut_title(phase.title))) for phase in phases if phase.title]
     yield metrics.PHASE_START, [Series(phase.start, (phase.name,)) for phase in phases]
     yield metrics.PHASE_END, [Series(phase.end, (phase.name,)) for phase in phases]
     states = {phase.name: plan_progress.find_phase_status(plan, phase, now) for phase in phases}
@@ -119,7 +119,7 @@ def _list_states(states: Mapping[str, str], known: Sequence[str]) -> list[Series
 
 def _milestone_families(plan: Plan, now: float) -> Iterator[Family]:
     milestones = plan.milestones
-    yield metrics.MILESTONE_INFO, [Series(1, (one.name, _cut(one.title))) for one in milestones if one.title]
+    yield metrics.MILESTONE_INFO, [Series(1, (one.name, _cut_title(one.title))) for one in milestones if one.title]
     yield metrics.MILESTONE_DUE, [Series(one.due, (one.phase, one.name)) for one in milestones]
     states = [(one, plan_progress.find_milestone_status(one, now)) for one in milestones]
     yield (
@@ -139,7 +139,7 @@ def _blocker_families(plan: Plan, now: float) -> Iterator[Family]:
     counts.update((blocker.phase, blocker.severity) for blocker in blockers)
     yield metrics.BLOCKERS, [Series(number, labels) for labels, number in counts.items()]
     yield metrics.BLOCKER_SINCE, [Series(one.since, (one.id, one.phase, one.severity)) for one in blockers]
-    yield metrics.BLOCKER_INFO, [Series(1, (one.id, _cut(one.title))) for one in blockers if one.title]
+    yield metrics.BLOCKER_INFO, [Series(1, (one.id, _cut_title(one.title))) for one in blockers if one.title]
 
 
 def _component_families(plan: Plan) -> Iterator[Family]:
@@ -157,35 +157,44 @@ def _issue_families(plan: Plan, now: float, resolved_before: dict[str, float]) -
     issues = [issue for issue in plan.issues if is_open(issue.resolved, now)]
     listed = sorted(issues, key=lambda issue: (-_SEVERITIES.index(issue.severity), issue.detected))[:MAX_ISSUES]
     yield metrics.ISSUE_DETECTED, [Series(one.detected, (one.id, one.severity, one.component)) for one in listed]
-    yield metrics.ISSUE_INFO, [Series(1, (one.id, _cut(one.title))) for one in listed if one.title]
-    yield metrics.ISSUE_DATASETS, _known((one.id, one.datasets) for one in listed)
-    yield metrics.ISSUE_USERS, _known((one.id, one.users) for one in listed)
-    yield metrics.ISSUE_DOWNTIME, _known((one.id, one.downtime) for one in listed)
+    texts = [
+        (one.id, _cut_title(one.title), _cut_title(one.description)) for one in listed if one.title or one.description
+    ]
+    yield metrics.ISSUE_INFO, [Series(1, labels) for labels in texts]
+    yield metrics.ISSUE_TEST, [Series(1, (one.id, one.test)) for one in listed if one.test]
+    yield metrics.ISSUE_DATASETS, _list_known_series((one.id, one.datasets) for one in listed)
+    yield metrics.ISSUE_USERS, _list_known_series((one.id, one.users) for one in listed)
+    yield metrics.ISSUE_DOWNTIME, _list_known_series((one.id, one.downtime) for one in listed)
     counts = Counter(issue.severity for issue in issues)
     yield metrics.ISSUES_OPEN, [Series(counts[severity], (severity,)) for severity in _SEVERITIES]
-    resolved = Counter(_resolution(issue) for issue in plan.issues if not is_open(issue.resolved, now))
+    ended = [(one.resolved, one) for one in plan.issues if one.resolved is not None and not is_open(one.resolved, now)]
+    newest = sorted(ended, key=lambda pair: -pair[0])[:MAX_ISSUES]
+    yield metrics.ISSUE_RESOLVED, [Series(when, (one.id, one.severity, _name_resolution(one))) for when, one in newest]
+    resolvers = [(one.id, one.component, one.resolved_by) for _, one in newest if one.component or one.resolved_by]
+    yield metrics.ISSUE_RESOLVER, [Series(1, labels) for labels in resolvers]
+    resolved = Counter(_name_resolution(issue) for _, issue in ended)
     totals = {name: max(resolved[name], resolved_before.get(name, 0)) for name in _RESOLUTIONS}
     yield metrics.ISSUES_RESOLVED, [Series(number, (name,)) for name, number in totals.items()]
 
 
-def _resolution(issue: Issue) -> str:
+def _name_resolution(issue: Issue) -> str:
     return issue.resolution or "manual"
 
 
-def _known(pairs: Iterable[tuple[str, float | None]]) -> list[Series]:
+def _list_known_series(pairs: Iterable[tuple[str, float | None]]) -> list[Series]:
     return [Series(value, (name,)) for name, value in pairs if value is not None]
 
 
 def _objective_families(plan: Plan, now: float) -> Iterator[Family]:
     objectives = plan.objectives
-    yield metrics.OBJECTIVE_INFO, [Series(1, (one.name, _cut(one.title))) for one in objectives if one.title]
+    yield metrics.OBJECTIVE_INFO, [Series(1, (one.name, _cut_title(one.title))) for one in objectives if one.title]
     yield metrics.OBJECTIVE_TARGET, [Series(one.target, (one.name,)) for one in objectives]
-    yield metrics.OBJECTIVE_VALUE, _known((one.name, one.value) for one in objectives)
+    yield metrics.OBJECTIVE_VALUE, _list_known_series((one.name, one.value) for one in objectives)
     states = {one.name: plan_progress.find_objective_status(one, now) for one in objectives}
     yield metrics.OBJECTIVE_STATUS, _list_states(states, ("open", "met", "missed"))
 
 
-def _cut(title: str) -> str:
+def _cut_title(title: str) -> str:
     """Return a title on one line, cut at its maximum."""
     text = " ".join(title.split())
     return text if len(text) <= _MAX_TITLE else f"{text[: _MAX_TITLE - 1]}…"

@@ -22,7 +22,7 @@ class ProcessIdentity(NamedTuple):
 
 def identify(pid: int) -> ProcessIdentity:
     """Return the identity of a running process."""
-    return ProcessIdentity(pid, _start_of(pid) or "-", _boot_id(), _namespace())
+    return ProcessIdentity(pid, _start_of(pid) or "-", _boot_id(), _read_namespace())
 
 
 def parse_identity(text: str) -> ProcessIdentity | None:
@@ -37,7 +37,7 @@ def is_running(process: ProcessIdentity) -> bool | None:
     """Return whether a process runs; None for one of another container, which cannot be seen from here."""
     if process.boot != _boot_id():
         return False
-    if process.namespace != _namespace():
+    if process.namespace != _read_namespace():
         return None
     return _start_of(process.pid) == process.start
 
@@ -58,7 +58,7 @@ def _boot_id() -> str:
         return "-"
 
 
-def _namespace() -> str:
+def _read_namespace() -> str:
     try:
         return os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - a text such as pid:[4026531836], not a path
     except OSError:

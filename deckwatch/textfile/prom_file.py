@@ -65,12 +65,12 @@ def _render_series(metric: MetricDeclaration, series: Series) -> str:
     pairs = [*zip(metric.labels, series.labels, strict=True)]
     if series.bound:
         pairs.append(("le", series.bound))
-    inside = ",".join(f'{name}="{_escape(value)}"' for name, value in pairs if value)
+    inside = ",".join(f'{name}="{_escape_value(value)}"' for name, value in pairs if value)
     braces = f"{{{inside}}}" if inside else ""
     return f"{metric.name}{series.suffix}{braces} {format_number(series.value)}"
 
 
-def _escape(text: str) -> str:
+def _escape_value(text: str) -> str:
     clean = text.encode("utf-8", "replace").decode()
     return clean.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
@@ -98,12 +98,12 @@ def parse_series(text: str) -> list[ReadSeries]:
             continue
         if (match := _LINE.fullmatch(line)) is None:
             raise ValueError(f"line {number} is not ours")
-        labels = {name: re.sub(r"\\.", _unescape, value) for name, value in _LABEL.findall(match[2] or "")}
+        labels = {name: re.sub(r"\\.", _unescape_match, value) for name, value in _LABEL.findall(match[2] or "")}
         series.append(ReadSeries(match[1], labels, float(match[3])))
     return series
 
 
-def _unescape(match: re.Match[str]) -> str:
+def _unescape_match(match: re.Match[str]) -> str:
     return _ESCAPED.get(match[0], match[0])
 
 

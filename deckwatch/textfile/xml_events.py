@@ -68,7 +68,7 @@ class _Parser:
             self._parser.Parse(block, is_last)
         except expat.ExpatError as error:
             place = Place(self._name, error.lineno, error.offset + 1)
-            raise InvalidInput([Problem(place, f"not valid XML: {_describe(error.code)}", check="xml")]) from None
+            raise InvalidInput([Problem(place, f"not valid XML: {_describe_error(error.code)}", check="xml")]) from None
         except (ValueError, LookupError) as error:  # an encoding that is unknown or not supported
             raise self.describe_fault(f"not valid XML: {error}") from None
         if size - max(self._parser.CurrentByteIndex, 0) > _MAX_TAG_BYTES and not is_last:
@@ -101,6 +101,6 @@ class _Parser:
         raise self.describe_fault("an entity other than &amp; &lt; &gt; &quot; &apos; is refused; a report needs none")
 
 
-def _describe(code: int) -> str:
+def _describe_error(code: int) -> str:
     """Return expat's sentence for an error, without the position that it repeats."""
     return expat.errors.messages.get(code) or expat.ErrorString(code) or "unknown error"

@@ -77,7 +77,7 @@ class _ContainerFiles:
 
 
 def name_source(entry: Mapping[str, Any]) -> str:
-    """Return what people call the source of an entry: its files, or its container."""
+    """Return the display name of an entry's source: its files, or its container."""
     return f"container {entry['container']}" if "container" in entry else ", ".join(_as_list(entry["file"]))
 
 

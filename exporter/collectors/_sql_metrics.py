@@ -61,7 +61,7 @@ class SqlMetric:
         if not self.key_labels and self.metric.kind != "gauge":
             for word in self.values or ("",):
                 series = (self.metric.name, (*((word,) if self._has_word else ()), *self._fixed))
-                totals.setdefault(series, self._zero())
+                totals.setdefault(series, self._create_zero())
 
     def count_row(self, totals: Totals, row: Row) -> None:
         """Add a row to the totals: the sum, the buckets, or for a gauge the newest value; raises SourceFailure."""
@@ -89,7 +89,7 @@ class SqlMetric:
             else:
                 table.set_value(self.metric, labels, value)
 
-    def _zero(self) -> float | Histogram:
+    def _create_zero(self) -> float | Histogram:
         return Histogram(self._bounds) if self.metric.kind == "histogram" else 0
 
     def _read_values(self, row: Row) -> Iterator[tuple[Labels, float]]:
@@ -120,7 +120,7 @@ class RowCounter:
         `read` returns rows for a watermark, and whether there are more; these are counted too, up to the time `ends` of
         the monotonic clock. Raises SourceFailure, and has then counted nothing.
         """
-        counted = self._load().copy()
+        counted = self._load_counted().copy()
         count = 0
         while True:
             rows, is_cut = read(counted.watermark)
@@ -134,22 +134,22 @@ class RowCounter:
             if not is_cut or time.monotonic() > ends:
                 break
         if count:
-            self._state.write(pack_counted(counted, self.columns, self._shapes()))
+            self._state.write(pack_counted(counted, self.columns, self._list_shapes()))
             self._known = counted
         return counted.totals, count
 
-    def _load(self) -> Counted:
+    def _load_counted(self) -> Counted:
         if self._known is None:
             stored = self._state.read()
             counted = Counted(self._start)
             if stored is not None:
-                counted = unpack_counted(stored, self.columns, self._shapes(), str(self._state.path))
+                counted = unpack_counted(stored, self.columns, self._list_shapes(), str(self._state.path))
             for metric in self._metrics:
                 metric.begin_totals(counted.totals)
             self._known = counted
         return self._known
 
-    def _shapes(self) -> dict[str, str]:
+    def _list_shapes(self) -> dict[str, str]:
         return {metric.metric.name: metric.shape for metric in self._metrics}
 
 

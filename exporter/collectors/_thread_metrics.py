@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.process_threads import ThreadGroups, ThreadTotal
 
 
-def _declare(name: str, kind: Kind, help_text: str, *labels: str, unit: str = "") -> Metric:
+def _declare_metric(name: str, kind: Kind, help_text: str, *labels: str, unit: str = "") -> Metric:
     return Metric(
         f"namedprocess_namegroup_thread_{name}", kind, help_text, ("groupname", "threadname", *labels), unit=unit
     )
 
 
-COUNT = _declare("count", "gauge", "Threads of this name in the group's processes.")
-CPU = _declare("cpu_seconds_total", "counter", "CPU time of the threads, by mode.", "mode", unit="seconds")
-IO = _declare("io_bytes_total", "counter", "Bytes that the threads have read and written.", "iomode", unit="bytes")
-MAJOR_FAULTS = _declare("major_page_faults_total", "counter", "Page faults of the threads that needed a disk.")
-MINOR_FAULTS = _declare("minor_page_faults_total", "counter", "Page faults of the threads that needed no disk.")
-SWITCHES = _declare("context_switches_total", "counter", "Context switches of the threads.", "ctxswitchtype")
+COUNT = _declare_metric("count", "gauge", "Threads of this name in the group's processes.")
+CPU = _declare_metric("cpu_seconds_total", "counter", "CPU time of the threads, by mode.", "mode", unit="seconds")
+IO = _declare_metric(
+    "io_bytes_total", "counter", "Bytes that the threads have read and written.", "iomode", unit="bytes"
+)
+MAJOR_FAULTS = _declare_metric("major_page_faults_total", "counter", "Page faults of the threads that needed a disk.")
+MINOR_FAULTS = _declare_metric("minor_page_faults_total", "counter", "Page faults of the threads that needed no disk.")
+SWITCHES = _declare_metric("context_switches_total", "counter", "Context switches of the threads.", "ctxswitchtype")
 METRICS = (COUNT, CPU, IO, MAJOR_FAULTS, MINOR_FAULTS, SWITCHES)
 
 

@@ -116,7 +116,7 @@ def _find_processes(world: World, pattern: str) -> list[int]:
 
 
 def _identify_namespace(world: World, pid: int) -> object:
-    """Return what two containers that share a network have in common; where it cannot be read, the number itself."""
+    """Return the identifier of a process's network namespace; the process number where it cannot be read."""
     try:
         return os.readlink(f"{world.procfs}/{pid}/ns/net")  # noqa: PTH115 - its text is needed
     except PermissionError:

@@ -183,7 +183,7 @@ def _list_expressions(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...
 
 
 def _find_syntax_error(expression: str) -> str:
-    """Return what is wrong with an expression; empty if it is well formed, or if nothing can tell."""
+    """Return the syntax error of a JMESPath expression; '' for none, or where jmespath is not installed."""
     try:
         import jmespath  # noqa: PLC0415 - only where a document is configured
     except ModuleNotFoundError:  # reported where it is needed

@@ -122,7 +122,7 @@ class Followers(Source):
         return follower
 
     def find_newest(self, name: str) -> Published[list[Sample]] | None:
-        """Return what the follower of a service has published, if it has been started."""
+        """Return the newest samples of a service; None if it has no follower, or none has ended its first reading."""
         follower = self._by_service.get(name)
         return follower.newest() if follower else None
 

@@ -31,20 +31,22 @@ log = logging.getLogger("deckwatch.nginx")
 _TIMEOUT = "3s"  # default of the configuration
 
 
-def _declare(name: str, kind: Kind, help_text: str) -> Metric:
+def _declare_metric(name: str, kind: Kind, help_text: str) -> Metric:
     return Metric(f"nginx_{name}", kind, help_text, ("service",))
 
 
 UP = Metric(
     "nginx_up", "gauge", "1 if the page of stub_status could be read, else 0.", ("service",), is_about_reading=True
 )
-ACTIVE = _declare("connections_active", "gauge", "Open client connections, with those that wait for a request.")
-ACCEPTED = _declare("connections_accepted", "counter", "Accepted client connections.")
-HANDLED = _declare("connections_handled", "counter", "Handled client connections; fewer than accepted at a limit.")
-READING = _declare("connections_reading", "gauge", "Connections of which nginx reads a request's header.")
-WRITING = _declare("connections_writing", "gauge", "Connections to which nginx writes a response.")
-WAITING = _declare("connections_waiting", "gauge", "Idle connections, which wait for a request.")
-REQUESTS = _declare("http_requests_total", "counter", "Requests of clients.")
+ACTIVE = _declare_metric("connections_active", "gauge", "Open client connections, with those that wait for a request.")
+ACCEPTED = _declare_metric("connections_accepted", "counter", "Accepted client connections.")
+HANDLED = _declare_metric(
+    "connections_handled", "counter", "Handled client connections; fewer than accepted at a limit."
+)
+READING = _declare_metric("connections_reading", "gauge", "Connections of which nginx reads a request's header.")
+WRITING = _declare_metric("connections_writing", "gauge", "Connections to which nginx writes a response.")
+WAITING = _declare_metric("connections_waiting", "gauge", "Idle connections, which wait for a request.")
+REQUESTS = _declare_metric("http_requests_total", "counter", "Requests of clients.")
 
 
 class NginxServer:

@@ -43,23 +43,29 @@ _INIT = "1"  # the number of the first process, which every /proc has
 _SHORT_ID = 12  # digits of a container's id where its name is not known
 
 
-def _declare(name: str, kind: Kind, help_text: str, *labels: str, unit: str = "") -> Metric:
+def _declare_metric(name: str, kind: Kind, help_text: str, *labels: str, unit: str = "") -> Metric:
     return Metric(f"namedprocess_namegroup_{name}", kind, help_text, ("groupname", *labels), unit=unit)
 
 
-NUM_PROCS = _declare("num_procs", "gauge", "Number of processes in the group.")
-CPU = _declare("cpu_seconds_total", "counter", "CPU time of the group's processes, by mode.", "mode", unit="seconds")
-READ = _declare("read_bytes_total", "counter", "Bytes that the group's processes have read from disks.", unit="bytes")
-WRITTEN = _declare("write_bytes_total", "counter", "Bytes that they have written to disks.", unit="bytes")
-MAJOR_FAULTS = _declare("major_page_faults_total", "counter", "Page faults that needed a disk.")
-MINOR_FAULTS = _declare("minor_page_faults_total", "counter", "Page faults that needed no disk.")
-SWITCHES = _declare("context_switches_total", "counter", "Context switches of the main threads.", "ctxswitchtype")
-MEMORY = _declare("memory_bytes", "gauge", "Memory of the group's processes, by type.", "memtype")
-OPEN_FILES = _declare("open_filedesc", "gauge", "Open files of the group's processes.")
-FD_RATIO = _declare("worst_fd_ratio", "gauge", "Open files over their limit, of the process nearest to it.")
-OLDEST = _declare("oldest_start_time_seconds", "gauge", "Start of the group's oldest process, as a Unix time.")
-THREADS = _declare("num_threads", "gauge", "Threads of the group's processes.")
-STATES = _declare("states", "gauge", "Processes of the group by state.", "state")
+NUM_PROCS = _declare_metric("num_procs", "gauge", "Number of processes in the group.")
+CPU = _declare_metric(
+    "cpu_seconds_total", "counter", "CPU time of the group's processes, by mode.", "mode", unit="seconds"
+)
+READ = _declare_metric(
+    "read_bytes_total", "counter", "Bytes that the group's processes have read from disks.", unit="bytes"
+)
+WRITTEN = _declare_metric("write_bytes_total", "counter", "Bytes that they have written to disks.", unit="bytes")
+MAJOR_FAULTS = _declare_metric("major_page_faults_total", "counter", "Page faults that needed a disk.")
+MINOR_FAULTS = _declare_metric("minor_page_faults_total", "counter", "Page faults that needed no disk.")
+SWITCHES = _declare_metric(
+    "context_switches_total", "counter", "Context switches of the main threads.", "ctxswitchtype"
+)
+MEMORY = _declare_metric("memory_bytes", "gauge", "Memory of the group's processes, by type.", "memtype")
+OPEN_FILES = _declare_metric("open_filedesc", "gauge", "Open files of the group's processes.")
+FD_RATIO = _declare_metric("worst_fd_ratio", "gauge", "Open files over their limit, of the process nearest to it.")
+OLDEST = _declare_metric("oldest_start_time_seconds", "gauge", "Start of the group's oldest process, as a Unix time.")
+THREADS = _declare_metric("num_threads", "gauge", "Threads of the group's processes.")
+STATES = _declare_metric("states", "gauge", "Processes of the group by state.", "state")
 EXPECTED = Metric(
     "deckwatch_process_group_expected",
     "gauge",
@@ -183,9 +189,9 @@ class Processes(Source):
     def _describe_ranking(self, ranking: ProcessRanking, now: float) -> Iterator[Sample]:
         cpu, memory, disk = ranking.rank_scan(self._table, now)
         names = self._name_containers({key[0] for key in (*cpu, *memory, *disk) if key[0]})
-        yield from _rank(TOP_CPU, cpu, names, 1 / self._world.user_hz)
-        yield from _rank(TOP_MEMORY, memory, names, self._world.page_size)
-        yield from _rank(TOP_DISK, disk, names, 1)
+        yield from _describe_rank(TOP_CPU, cpu, names, 1 / self._world.user_hz)
+        yield from _describe_rank(TOP_MEMORY, memory, names, self._world.page_size)
+        yield from _describe_rank(TOP_DISK, disk, names, 1)
 
     def _name_containers(self, ids: set[str]) -> dict[str, str]:
         """Return the containers' names by id; the beginning of the id where no engine tells the name."""
@@ -222,7 +228,9 @@ def _describe_group(name: str, group: Group, hertz: int, page_size: int) -> Iter
     yield STATES(sum(count for letter, count in group.states.items() if letter not in _STATES), name, "Other")
 
 
-def _rank(metric: Metric, values: Mapping[Key, float], names: Mapping[str, str], factor: float) -> Iterator[Sample]:
+def _describe_rank(
+    metric: Metric, values: Mapping[Key, float], names: Mapping[str, str], factor: float
+) -> Iterator[Sample]:
     """Yield the values of a ranking; two containers of the same name count as one."""
     sums: dict[tuple[str, str], float] = {}
     for (container, process), value in values.items():

@@ -64,7 +64,7 @@ class PromqlPoll(_measured.Measured):
             left = started + self._seconds - time.monotonic()
             if left <= 0:
                 raise QueryTimeout(f"not all expressions were evaluated within {self._seconds:g} s")
-            for labels, value in list_points(self._evaluate(entry["query"], left, headers), metric.name):
+            for labels, value in list_points(self._query_instant(entry["query"], left, headers), metric.name):
                 keys = tuple(labels.get(label, "") for label in entry.get("key_labels", ()))
                 fixed = tuple({**self._entry.get("static_labels", {}), **entry.get("static_labels", {})}.values())
                 table.set_value(metric, (*keys, *fixed), to_number(value, metric.name))
@@ -72,7 +72,7 @@ class PromqlPoll(_measured.Measured):
             raise NoData("the expressions have no values")
         return table, [DURATION(time.monotonic() - started, self.name)]
 
-    def _evaluate(self, expression: str, seconds: float, headers: tuple[tuple[str, str], ...]) -> Any:
+    def _query_instant(self, expression: str, seconds: float, headers: tuple[tuple[str, str], ...]) -> Any:
         """Return the answer to an instant query; raises SourceFailure."""
         entry = self._entry
         parameters = urlencode({"query": expression, "timeout": f"{seconds:.3f}", "limit": self._max_series + 1})
@@ -124,7 +124,7 @@ def find_settings_problems(project: Project) -> Iterator[Problem]:
 
 
 def _find_syntax_error(expression: str) -> str:
-    """Return what is wrong with an expression; empty if nothing, or where the parser is not installed."""
+    """Return the syntax error of an expression; '' for none, or where the parser is not installed."""
     try:
         from deckwatch.core import promql  # noqa: PLC0415 - of the extra `generate`, which the exporter does without
     except ModuleNotFoundError:

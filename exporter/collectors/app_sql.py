@@ -71,7 +71,7 @@ class SqlQuery(_measured.Measured):
         self._counter = self._build_counter(place, entry["watermark"]) if counts else None
 
     def limitation(self, _world: World) -> str:
-        """Return what the role may do besides reading."""
+        """Return a note on the privileges that the role has besides reading, empty if it has none."""
         return f"its role {self._database.excess}" if self._database.excess else ""
 
     def _build_counter(self, place: Mapping[str, Any], watermark: str | Mapping[str, Any]) -> RowCounter:

@@ -74,30 +74,30 @@ class History:
         if ring is None:
             return []
         newest = int(now // SLOT_SECONDS)
-        return [self._value(ring, slot) for slot in range(newest - SLOTS + 1, newest + 1)]
+        return [self._read_slot(ring, slot) for slot in range(newest - SLOTS + 1, newest + 1)]
 
     def mean(self, key: Key, now: float, seconds: float) -> float | None:
         """Return the mean of the last `seconds`; None if there is no value."""
-        values = self._recent(key, now, seconds)
+        values = self._list_recent(key, now, seconds)
         return math.fsum(values) / len(values) if values else None
 
     def increase(self, key: Key, now: float, seconds: float) -> float | None:
         """Return by how much a total grew within the last `seconds`; None if there is no value."""
-        values = self._recent(key, now, seconds)
+        values = self._list_recent(key, now, seconds)
         if not values:
             return None
         return sum(max(after - before, 0.0) for before, after in itertools.pairwise(values))
 
-    def _recent(self, key: Key, now: float, seconds: float) -> list[float]:
+    def _list_recent(self, key: Key, now: float, seconds: float) -> list[float]:
         ring = self._rings.get(key)
         if ring is None:
             return []
         newest, count = int(now // SLOT_SECONDS), min(int(seconds // SLOT_SECONDS), SLOTS)
         slots = range(newest - count + 1, newest + 1)
-        return [value for slot in slots if (value := self._value(ring, slot)) is not None]
+        return [value for slot in slots if (value := self._read_slot(ring, slot)) is not None]
 
     @staticmethod
-    def _value(ring: _Ring, slot: int) -> float | None:
+    def _read_slot(ring: _Ring, slot: int) -> float | None:
         if slot > ring.last or slot <= ring.last - SLOTS:
             return None
         value = ring.values[slot % SLOTS]

@@ -98,11 +98,11 @@ def _render_container(reader: LiveReader, row: Container, now: float) -> str:
         else ""
     )
     cells = [
-        _cell("CPU", value_tag(row.cpu, format_share(row.cpu, missing)), cpu_level, lines["cpu"]),
-        _cell("Memory", value_tag(row.memory, format_bytes(row.memory) + limit), memory_level, lines["memory"]),
-        _cell("Network", escape(traffic) or value_tag(None, UNKNOWN)),
-        _cell("Restarts", value_tag(row.restarts, format_number(row.restarts)), "late" if row.restarts else ""),
-        _cell("Uptime", value_tag(row.uptime, UNKNOWN if row.uptime is None else format_age(row.uptime))),
+        _render_cell("CPU", value_tag(row.cpu, format_share(row.cpu, missing)), cpu_level, lines["cpu"]),
+        _render_cell("Memory", value_tag(row.memory, format_bytes(row.memory) + limit), memory_level, lines["memory"]),
+        _render_cell("Network", escape(traffic) or value_tag(None, UNKNOWN)),
+        _render_cell("Restarts", value_tag(row.restarts, format_number(row.restarts)), "late" if row.restarts else ""),
+        _render_cell("Uptime", value_tag(row.uptime, UNKNOWN if row.uptime is None else format_age(row.uptime))),
     ]
     return (
         f'<tr><th scope="row">{escape(row.name)}</th>'
@@ -115,20 +115,20 @@ def _render_database(row: Database, rules: Rules) -> str:
     allowed = f" of {format_number(row.connections_allowed)}" if row.connections_allowed else ""
     text = "" if row.transactions is None else f"{format_number(row.transactions)}/s"
     cells = [
-        _cell(
+        _render_cell(
             "Connections",
             value_tag(row.connections, format_number(row.connections) + allowed),
             level("postgres.connections_used", row.connections_used),
         ),
-        _cell(
+        _render_cell(
             "Transactions", value_tag(row.transactions, text or (MEASURING if row.connections is not None else UNKNOWN))
         ),
-        _cell(
+        _render_cell(
             "Longest query",
             value_tag(row.longest_query, format_seconds(row.longest_query)),
             level("postgres.longest_query", row.longest_query),
         ),
-        _cell(
+        _render_cell(
             "Longest transaction",
             value_tag(row.longest_transaction, format_seconds(row.longest_transaction)),
             level("postgres.longest_transaction", row.longest_transaction),
@@ -143,9 +143,9 @@ def _render_probe(reader: LiveReader, row: Probe, now: float) -> str:
         "" if row.certificate is None else f"{format_age(row.certificate)} left" if row.certificate > 0 else "expired"
     )
     cells = [
-        _cell("Duration", value_tag(row.duration, format_seconds(row.duration))),
+        _render_cell("Duration", value_tag(row.duration, format_seconds(row.duration))),
         f"<td>{render_sparkline('Duration', points, format_seconds, count=_POINTS)}</td>",
-        _cell(
+        _render_cell(
             "Certificate",
             value_tag(row.certificate, left or UNKNOWN),
             reader.rules.level("application.certificate", row.certificate),
@@ -159,12 +159,13 @@ def _render_filesystem(row: FileSystem, rules: Rules) -> str:
     tone = level("host.filesystem", row.used)
     width = min(max((row.used or 0.0) * 100, 0.0), 100.0)
     bar = f'<svg class="bar {tone}" aria-hidden="true"><rect width="{width:.1f}%" height="100%"/></svg>'
-    used = _cell("Used", value_tag(row.used, format_share(row.used)), tone)
+    used = _render_cell("Used", value_tag(row.used, format_share(row.used)), tone)
+    inodes = _render_cell("Inodes", value_tag(row.inodes, format_share(row.inodes)), level("host.inodes", row.inodes))
     return (
         f'<tr><th scope="row">{escape(row.mountpoint)}</th>{used}'
-        f"<td>{bar}</td>{_cell('Left', value_tag(row.available, format_bytes(row.available)))}"
-        f"{_cell('Size', value_tag(row.size, format_bytes(row.size)))}"
-        f"{_cell('Inodes', value_tag(row.inodes, format_share(row.inodes)), level('host.inodes', row.inodes))}</tr>"
+        f"<td>{bar}</td>{_render_cell('Left', value_tag(row.available, format_bytes(row.available)))}"
+        f"{_render_cell('Size', value_tag(row.size, format_bytes(row.size)))}"
+        f"{inodes}</tr>"
     )
 
 
@@ -176,6 +177,6 @@ def _subject_cells(row: Database | Probe) -> str:
     )
 
 
-def _cell(label: str, content: str, tone: str = "", line: str = "") -> str:
+def _render_cell(label: str, content: str, tone: str = "", line: str = "") -> str:
     classes = f"n {tone}" if tone in ("late", "bad") else "n"
     return f'<td class="{classes}" data-is="{label}">{content}{line}</td>'

@@ -45,7 +45,7 @@ class Moment:
         return self._history.increase(key, self.reading.at, minutes * 60)
 
 
-def _cpu(moment: Moment) -> Iterator[tuple[str, float | None]]:
+def _find_cpu(moment: Moment) -> Iterator[tuple[str, float | None]]:
     yield "", moment.mean(Key("host", "", "cpu"), moment.board.host.cpu)
 
 
@@ -57,7 +57,7 @@ def _cpu_of_limit(moment: Moment) -> Iterator[tuple[str, float | None]]:
             yield row.name, None if mean is None else mean / cores
 
 
-def _increases(measure: str, minutes: float) -> Callable[[Moment], Iterator[tuple[str, float | None]]]:
+def _make_increase_finder(measure: str, minutes: float) -> Callable[[Moment], Iterator[tuple[str, float | None]]]:
     def find_increases(moment: Moment) -> Iterator[tuple[str, float | None]]:
         for row in moment.board.containers:
             yield row.name, moment.increase(Key("container", row.name, measure), minutes)
@@ -72,12 +72,12 @@ def _not_running(moment: Moment) -> Iterator[tuple[str, float | None]]:
 
 
 def _oom_kills(moment: Moment) -> Iterator[tuple[str, float | None]]:
-    for name, increase in _increases("oom_kills", 10)(moment):
+    for name, increase in _make_increase_finder("oom_kills", 10)(moment):
         if increase:
             yield name, increase
 
 
-def _probes(kind: str) -> Callable[[Moment], Iterator[tuple[str, float | None]]]:
+def _make_probe_finder(kind: str) -> Callable[[Moment], Iterator[tuple[str, float | None]]]:
     def find_probes(moment: Moment) -> Iterator[tuple[str, float | None]]:
         for key, value in moment.reading.gauges.items():
             if key.kind == "probe" and key.measure == "success":
@@ -88,7 +88,7 @@ def _probes(kind: str) -> Callable[[Moment], Iterator[tuple[str, float | None]]]
     return find_probes
 
 
-def _gauges(kind: str, measure: str) -> Callable[[Moment], Iterator[tuple[str, float | None]]]:
+def _make_gauge_finder(kind: str, measure: str) -> Callable[[Moment], Iterator[tuple[str, float | None]]]:
     def find_gauges(moment: Moment) -> Iterator[tuple[str, float | None]]:
         for key, value in moment.reading.gauges.items():
             if key.kind == kind and key.measure == measure:
@@ -99,7 +99,7 @@ def _gauges(kind: str, measure: str) -> Callable[[Moment], Iterator[tuple[str, f
 
 # By an alert's signal, its expression, or, where that contains the comparison, its name.
 MEASURED: Mapping[str, Callable[[Moment], Iterable[tuple[str, float | None]]]] = {
-    "host.cpu": _cpu,
+    "host.cpu": _find_cpu,
     "host.load": lambda moment: [("", moment.board.host.load)],
     "host.memory": lambda moment: [("", moment.board.host.memory)],
     "host.filesystem": lambda moment: [(row.mountpoint, row.used) for row in moment.board.filesystems],
@@ -108,19 +108,19 @@ MEASURED: Mapping[str, Callable[[Moment], Iterable[tuple[str, float | None]]]] =
     "increase(node_vmstat_oom_kill[10m])": lambda moment: [("", moment.increase(Key("host", "", "oom_kills"), 10))],
     "containers.cpu_of_limit": _cpu_of_limit,
     "containers.memory_of_limit": lambda moment: [(row.name, row.memory_of_limit) for row in moment.board.containers],
-    "increase(deckwatch_container_restarts_total[15m])": _increases("restarts", 15),
+    "increase(deckwatch_container_restarts_total[15m])": _make_increase_finder("restarts", 15),
     'deckwatch_container_health_status{status="unhealthy"}': lambda moment: [
         (row.name, 1.0) for row in moment.board.containers if row.health == "unhealthy"
     ],
     "ContainerNotRunning": _not_running,
     "ContainerOomKilled": _oom_kills,
-    "pg_up": _gauges("postgres", "up"),
+    "pg_up": _make_gauge_finder("postgres", "up"),
     "postgres.connections_used": lambda moment: [(row.name, row.connections_used) for row in moment.board.databases],
-    "postgres.longest_query": _gauges("postgres", "longest_query"),
-    "postgres.longest_transaction": _gauges("postgres", "longest_transaction"),
-    "postgres.replication_lag": _gauges("postgres", "replication_lag"),
-    'probe_success{kind="component"}': _probes("component"),
-    'probe_success{kind="dependency"}': _probes("dependency"),
+    "postgres.longest_query": _make_gauge_finder("postgres", "longest_query"),
+    "postgres.longest_transaction": _make_gauge_finder("postgres", "longest_transaction"),
+    "postgres.replication_lag": _make_gauge_finder("postgres", "replication_lag"),
+    'probe_success{kind="component"}': _make_probe_finder("component"),
+    'probe_success{kind="dependency"}': _make_probe_finder("dependency"),
     "application.certificate": lambda moment: [(row.name, row.certificate) for row in moment.board.probes],
 }
 

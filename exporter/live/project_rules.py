@@ -31,7 +31,7 @@ class Overrides:
 
 
 def read_overrides(project: Project) -> Overrides:
-    """Return what a project changes; mappings under `set:` change dashboards."""
+    """Return a project's limits and disabled names; mappings under `set:` change dashboards."""
     build = project.data.get("build") or {}
     place = project.document.place
     limits = {

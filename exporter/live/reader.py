@@ -246,13 +246,13 @@ class _Lane:
             if not collectors or not self._done.is_set():
                 return
             self._done.clear()
-        threading.Thread(target=self._run, args=(collectors,), name="live", daemon=True).start()
+        threading.Thread(target=self._run_in_context, args=(collectors,), name="live", daemon=True).start()
 
     def wait(self, seconds: float) -> None:
         """Wait for the end of the run, at most this long."""
         self._done.wait(max(seconds, 0.0))
 
-    def _run(self, collectors: list[Collector]) -> None:
+    def _run_in_context(self, collectors: list[Collector]) -> None:
         with contextlib.ExitStack() as stack:
             stack.callback(self._done.set)
             _run_collectors(self._scraper, collectors)

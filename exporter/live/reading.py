@@ -83,10 +83,10 @@ def iter_series(outcome: Outcome) -> Iterator[tuple[str, Labels, float]]:
                 continue
             head, _, value = line.rpartition(" ")
             if not (skips_zero and value == "0"):
-                yield metric.name, {name: _unescape(text) for name, text in _LABEL.findall(head)}, float(value)
+                yield metric.name, {name: _unescape_label(text) for name, text in _LABEL.findall(head)}, float(value)
 
 
-def _unescape(text: str) -> str:
+def _unescape_label(text: str) -> str:
     if "\\" not in text:
         return text
     return _ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], text)

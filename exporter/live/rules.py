@@ -56,7 +56,7 @@ class Rules:
 
     def excludes(self, kind: str, name: str) -> bool:
         """Return whether the signals leave out the interface, file system type or database of this name."""
-        return _compile(self.exclusions[kind]).fullmatch(name) is not None
+        return _compile_pattern(self.exclusions[kind]).fullmatch(name) is not None
 
     def level(self, signal: str, value: float | None) -> Level:
         """Return the level of a signal's value by its thresholds, as in the dashboards; good if it has none."""
@@ -84,5 +84,5 @@ def decode_rules(text: str) -> Rules:
 
 
 @functools.cache
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)

@@ -31,9 +31,9 @@ def render_sparkline(
         return ""
     lowest, highest = min(known), max(known)
     top = max(highest * _HEADROOM, least_top) or 1.0
-    shown = _trim(points)
+    shown = _trim_start(points)
     step = max(len(shown) // count, 1)
-    thinned = _thin(shown, step)
+    thinned = _thin_points(shown, step)
     lines = [_render_path(line, len(thinned), top) for line in _split_lines(thinned, _MAX_GAP / step)]
     area = "".join(f"{path}V{HEIGHT}H{first}z" for path, first in lines)
     label = escape(f"{title} in the last hour: {format_point(lowest)} to {format_point(highest)}")
@@ -43,13 +43,13 @@ def render_sparkline(
     )
 
 
-def _trim(points: Sequence[float | None]) -> Sequence[float | None]:
+def _trim_start(points: Sequence[float | None]) -> Sequence[float | None]:
     """Return the points from the first known one on, so that the first minutes are not a speck at the end of a line."""
     first = next(position for position, point in enumerate(points) if point is not None)
     return points[max(min(first, len(points) - _LEAST_POINTS), 0) :]
 
 
-def _thin(points: Sequence[float | None], step: int) -> list[float | None]:
+def _thin_points(points: Sequence[float | None], step: int) -> list[float | None]:
     """Return the highest of every `step` points, so that no peak is lost."""
     return [
         max((point for point in points[start : start + step] if point is not None), default=None)

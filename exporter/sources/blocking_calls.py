@@ -39,7 +39,7 @@ class BlockingCalls(Source):
     async def run_call(
         self, key: str, call: Callable[[], T], seconds: float, discard: Callable[[T], None] | None = None
     ) -> T:
-        """Return what a call returns, or raise what it raises; the limit begins with its turn.
+        """Return the result of a call, or raise its exception; the limit begins with its turn.
 
         `discard` receives a result that comes too late. Raises TimeoutError, and StillRunning if the call before with
         this key does not end.

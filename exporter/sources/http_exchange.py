@@ -73,7 +73,7 @@ class HttpExchange:
         return ResponseHead(event.status_code, float(event.http_version), -1 if is_chunked else length, found)
 
     def trailing_data(self) -> bytes:
-        """Return what has been received after the head of a response that switches to another protocol."""
+        """Return the bytes received after the head of a response that switches to another protocol."""
         return self._connection.trailing_data[0]
 
     async def read_piece(self) -> bytes:

@@ -107,7 +107,7 @@ def compute_checksum(message: bytes) -> int:
 
 
 def strip_ipv4_header(packet: bytes) -> bytes:
-    """Return what follows the header of an IPv4 packet, whose length is in its first byte."""
+    """Return the payload of an IPv4 packet; the length of its header is in the first byte."""
     return packet[(packet[0] & 0xF) * 4 :] if packet else b""
 
 

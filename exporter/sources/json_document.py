@@ -78,7 +78,7 @@ def parse_document(body: bytes) -> Any:
 
 
 def find_value(expression: Any, document: Any) -> Any:
-    """Return what a compiled JMESPath expression finds, None for nothing; raises PathNotFound if it does not fit."""
+    """Return the value at a compiled JMESPath expression, None without one; raises PathNotFound if it does not fit."""
     try:
         return expression.search(document)
     except (TypeError, ValueError, RecursionError) as fault:  # errors of JMESPath are ValueErrors

@@ -16,7 +16,7 @@ _MANY = 8  # repetitions; the number of ways to divide a text among fewer is sma
 
 
 def find_pattern_fault(pattern: str) -> str:
-    """Return what is wrong with a regular expression, for a Problem; empty if nothing is."""
+    """Return the message of a Problem about a regular expression; '' for one that is sound."""
     try:
         re.compile(pattern)
     except re.error as error:

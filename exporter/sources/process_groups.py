@@ -155,25 +155,25 @@ class ProcessGroups:
         previous, self.members, self._unmatched = self.members, members, unmatched
         orphans = []
         for process in new:
-            name, fixed = self._match(process.identity)
+            name, fixed = self._match_rule(process.identity)
             if name is None:
                 orphans.append(process)
             else:
-                self._add(process, self._group_of(name, is_fixed=fixed), previous.get(process.pid))
+                self._add_process(process, self._group_of(name, is_fixed=fixed), previous.get(process.pid))
         for process in orphans:
-            group = self._inherit(process, processes)
+            group = self._inherit_group(process, processes)
             if group is None:
                 self._unmatched[process.pid] = (process, process.identity)
             else:
-                self._add(process, group, previous.get(process.pid))
+                self._add_process(process, group, previous.get(process.pid))
 
-    def _match(self, identity: Identity) -> tuple[str | None, bool]:
+    def _match_rule(self, identity: Identity) -> tuple[str | None, bool]:
         for rule in self._rules:
             if (name := rule.name_group(identity)) is not None:
                 return name, not rule.has_template
         return None, False
 
-    def _inherit(self, process: Process, processes: Mapping[str, Process]) -> Group | None:
+    def _inherit_group(self, process: Process, processes: Mapping[str, Process]) -> Group | None:
         """Return the group of the nearest ancestor that has one."""
         for _ in range(_MAX_ANCESTORS if self._with_children else 0):
             parent = processes.get(str(process.stat.parent))
@@ -192,7 +192,7 @@ class ProcessGroups:
             group = self.groups.setdefault(name, Group(is_fixed=False))
         return group
 
-    def _add(self, process: Process, group: Group, before: Member | None) -> None:
+    def _add_process(self, process: Process, group: Group, before: Member | None) -> None:
         """Add a process; one that was in a group before has its counters up to now there."""
         base = None if process.stat.start_ticks <= (self._first_start or 0) else [0] * _COUNTERS
         if before is not None and before.process is process:

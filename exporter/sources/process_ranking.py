@@ -56,7 +56,7 @@ class ProcessRanking:
 
     def rank_scan(self, table: ProcessTable, now: float) -> Ranking:
         """Return the highest values of a scan at the monotonic time `now`."""
-        self._last = {pid: self._measure(table, process) for pid, process in table.processes.items()}
+        self._last = {pid: self._measure_process(table, process) for pid, process in table.processes.items()}
         self._keys = {pid: self._name_process(process) for pid, process in table.processes.items()}
         elapsed = 0.0 if self._base_at is None else now - self._base_at
         if elapsed >= (_MIN_FIRST_SECONDS if self._rates is None else _MIN_SECONDS):
@@ -80,10 +80,10 @@ class ProcessRanking:
             cpu[key] += max(0, use.ticks - ticks) / elapsed
             if use.disk_bytes > disk_bytes >= 0:
                 disk[key] += (use.disk_bytes - disk_bytes) / elapsed
-        return self._choose(cpu), self._choose(disk)
+        return self._choose_largest(cpu), self._choose_largest(disk)
 
-    def _measure(self, table: ProcessTable, process: Process) -> Use:
-        """Return what a process has used; the disk's bytes are read again only if it has run since the last scan."""
+    def _measure_process(self, table: ProcessTable, process: Process) -> Use:
+        """Return a process's use so far; the disk's bytes are read again only if it has run since the last scan."""
         stat, last = process.stat, self._last.get(process.pid)
         ticks = stat.user_ticks + stat.system_ticks
         if last is not None and last.process is process and (last.ticks, last.faults) == (ticks, stat.major_faults):
@@ -120,9 +120,9 @@ class ProcessRanking:
                 continue
             private[key] = sum(_read_private(table, pid) for pid in pids[key])
             complete.add(key, private[key])
-        return self._choose(private)
+        return self._choose_largest(private)
 
-    def _choose(self, values: Mapping[Key, float]) -> dict[Key, float]:
+    def _choose_largest(self, values: Mapping[Key, float]) -> dict[Key, float]:
         """Return the highest values of the machine, and of each container, without those that are 0."""
         positive = [item for item in values.items() if item[1] > 0]
         ordered = sorted(positive, key=lambda item: (-item[1], item[0]))
@@ -144,7 +144,7 @@ class _Quota:
 
     def add(self, key: Key, value: float) -> None:
         """Take a value."""
-        for name, count in self._scopes(key):
+        for name, count in self._list_scopes(key):
             values = self._values[name]
             values.append(value)
             values.sort(reverse=True)
@@ -154,10 +154,10 @@ class _Quota:
         """Return whether a value of at most `upper_bound` cannot be among the highest."""
         return all(
             len(self._values[name]) == count and self._values[name][-1] >= upper_bound
-            for name, count in self._scopes(key)
+            for name, count in self._list_scopes(key)
         )
 
-    def _scopes(self, key: Key) -> Iterable[tuple[str, int]]:
+    def _list_scopes(self, key: Key) -> Iterable[tuple[str, int]]:
         yield "*", self._count
         if key[0]:
             yield key[0], _PER_CONTAINER

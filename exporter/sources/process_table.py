@@ -74,7 +74,7 @@ class ProcessTable:
                 continue
             try:
                 stat = process_files.parse_stat(process_files.read_file(self.folder, f"{pid}/stat"))
-                process = self._update(known.get(pid), pid, stat)
+                process = self._update_process(known.get(pid), pid, stat)
             except ENDED:
                 continue
             except (OSError, ValueError):
@@ -83,19 +83,19 @@ class ProcessTable:
             present[pid] = process
         self.processes = present
 
-    def _update(self, process: Process | None, pid: str, stat: Stat) -> Process:
+    def _update_process(self, process: Process | None, pid: str, stat: Stat) -> Process:
         """Return the process with its new stat, or a new one where the number is used again."""
         if process is None or process.stat.start_ticks != stat.start_ticks:
-            return Process(pid, stat, self._identify(pid, stat))
+            return Process(pid, stat, self._read_identity(pid, stat))
         if not process.is_settled or process.stat.comm != stat.comm:
-            identity = self._identify(pid, stat)
+            identity = self._read_identity(pid, stat)
             if identity.arguments or stat.state != b"Z":  # one that has ended has lost its command line
                 process.identity = identity if identity != process.identity else process.identity
             process.is_settled = True
         process.stat = stat
         return process
 
-    def _identify(self, pid: str, stat: Stat) -> Identity:
+    def _read_identity(self, pid: str, stat: Stat) -> Identity:
         line = process_files.read_file(self.folder, f"{pid}/cmdline")
         container = ""
         if self._with_containers:

@@ -69,9 +69,9 @@ class SessionPool(Generic[Session]):
         try:
             return self._kind.run_query(session, query)
         finally:
-            self._keep(session)
+            self._keep_session(session)
 
-    def _keep(self, session: Session) -> None:
+    def _keep_session(self, session: Session) -> None:
         with self._lock:
             is_kept = not self._closed and self._kind.is_open(session)
             if is_kept:

@@ -62,7 +62,7 @@ class SqliteDatabase:
             return sqlite3.SQLITE_DENY
 
         try:
-            with closing(self._connect(query.seconds)) as connection:
+            with closing(self._open_database(query.seconds)) as connection:
                 connection.set_authorizer(authorize)
                 connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
                 cursor = connection.execute(query.sql, {WATERMARK: query.watermark})
@@ -79,7 +79,7 @@ class SqliteDatabase:
     def close(self) -> None:
         """Do nothing: no connection stays open."""
 
-    def _connect(self, seconds: float) -> sqlite3.Connection:
+    def _open_database(self, seconds: float) -> sqlite3.Connection:
         """Open the file; anything but a regular file could block for ever, or is none."""
         try:
             if not stat.S_ISREG(os.stat(self._path).st_mode):  # noqa: PTH116 - a text, as it comes from the configuration

@@ -45,7 +45,7 @@ _MYSQL = (
 
 
 def find_fault(sql: str, *, has_watermark: bool, is_mysql: bool = False) -> str | None:
-    """Return what is wrong with a statement; None if nothing is known to be."""
+    """Return the reason why a statement is not accepted; None if it is."""
     tokens = [(kind, text) for kind, text in _split_tokens(sql, is_mysql=is_mysql) if kind != "space"]
     if not tokens:
         return "the query is empty"

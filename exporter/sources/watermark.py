@@ -118,7 +118,7 @@ def pack_counted(counted: Counted, columns: Columns, shapes: dict[str, str]) -> 
 
 
 def unpack_counted(state: dict[str, Any], columns: Columns, shapes: dict[str, str], file: str) -> Counted:
-    """Return what `pack_counted` stored, without the totals of metrics that have changed; raises StateFault."""
+    """Return the counts that `pack_counted` stored, without totals of metrics that have changed; raises StateFault."""
     try:
         if state["columns"] != list(columns):
             raise StateFault(

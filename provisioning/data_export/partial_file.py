@@ -117,7 +117,7 @@ class PartialFile:
             finished = converted if convert(self.rows_path, converted) else self.rows_path
             with finished.open("rb") as file:
                 os.fsync(file.fileno())
-            self._publish(finished)
+            self._publish_file(finished)
         finally:
             converted.unlink(missing_ok=True)
         self.discard()
@@ -128,7 +128,7 @@ class PartialFile:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
 
-    def _publish(self, finished: Path) -> None:
+    def _publish_file(self, finished: Path) -> None:
         if self._replace:
             finished.replace(self.path)
             return

@@ -29,7 +29,7 @@ _SEPARATOR = "/"  # between the names of a rule and a field
 
 
 def find_insights(ask: Ask, rules: Iterable[Rule], at: float, seconds: float) -> Findings:
-    """Return what the rules find in the `seconds` before the Unix time `at`; raises Unreachable.
+    """Return the insights of the `seconds` before the Unix time `at`; raises Unreachable.
 
     `ask` is called from several threads.
     """
@@ -65,11 +65,11 @@ def build_insights(rule: Rule, found: Samples, values: Mapping[str, Samples], se
     """Yield an insight for each subject that a rule found; none for a subject that lacks a field of the sentence."""
     query = queries.build_condition(rule, seconds)
     by_subject = {
-        name: {_identify(rule, labels): (labels, value) for labels, value in samples}
+        name: {_build_subject_key(rule, labels): (labels, value) for labels, value in samples}
         for name, samples in values.items()
     }
     for labels, value in found:
-        key = _identify(rule, labels)
+        key = _build_subject_key(rule, labels)
         subject = dict(zip(rule.each, key, strict=True))
         fields = {name: wording.format_label(text) for name, text in subject.items()}
         fields |= {VALUE: wording.format_quantity(value, rule.unit), RANGE: wording.format_length(seconds)}
@@ -171,5 +171,5 @@ def _group_series(series: Iterable[Mapping[str, Any]]) -> dict[str, Samples]:
     return result
 
 
-def _identify(rule: Rule, labels: Mapping[str, str]) -> tuple[str, ...]:
+def _build_subject_key(rule: Rule, labels: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(labels.get(name, "") for name in rule.each)

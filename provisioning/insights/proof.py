@@ -74,7 +74,7 @@ def parse_output(text: str) -> tuple[dict[str, Samples], dict[str, str]]:
     found: dict[str, Samples] = {}
     lines = [line for line in text.split("\n") if line.lstrip().startswith("got:")]  # one for each test
     for labels_text, value in (pair for line in lines for pair in _FOUND.findall(line)):
-        labels = {name: _unescape(label) for name, label in _LABEL.findall(labels_text)}
+        labels = {name: _unescape_text(label) for name, label in _LABEL.findall(labels_text)}
         part = labels.pop(queries.PART, "")
         try:
             found.setdefault(part, []).append((labels, float(value)))
@@ -139,7 +139,7 @@ def _name_part(rule: Rule, number: int, name: str = "") -> str:
     return _BETWEEN.join((rule.name, str(number), name))
 
 
-def _unescape(text: str) -> str:
+def _unescape_text(text: str) -> str:
     """Return a label's value from Go's notation of strings."""
 
     def replace(match: re.Match[str]) -> str:

@@ -21,7 +21,7 @@ _MIN_BEGINNING_SECONDS = 300
 
 def build_condition(rule: Rule, seconds: float) -> str:
     """Return the PromQL that finds the subjects of a rule in a range, to be pasted into Prometheus."""
-    text = _combine(rule, fill_range(rule.expr, seconds))
+    text = _combine_series(rule, fill_range(rule.expr, seconds))
     if rule.operator:
         text += f" {rule.operator} {formatting.format_number(rule.limit)}"
     if rule.observed:
@@ -34,7 +34,7 @@ def build_condition(rule: Rule, seconds: float) -> str:
 
 def build_value(rule: Rule, quantity: Quantity, seconds: float) -> str:
     """Return the PromQL of a further field of a rule, with one series for each subject."""
-    return _combine(rule, fill_range(quantity.expr, seconds), quantity.label)
+    return _combine_series(rule, fill_range(quantity.expr, seconds), quantity.label)
 
 
 def fill_range(expr: str, seconds: float) -> str:
@@ -49,7 +49,7 @@ def unite_parts(parts: Iterable[tuple[str, str]]) -> str:
     return "\nor\n".join(formatting.add_labels(expr, {PART: name}) for name, expr in parts)
 
 
-def _combine(rule: Rule, expr: str, label: str = "") -> str:
+def _combine_series(rule: Rule, expr: str, label: str = "") -> str:
     function = "min" if rule.operator == "<" else "max"
     labels = ", ".join((*rule.each, label) if label else rule.each)
     return f"{function} by ({labels}) ({expr})" if labels else f"{function}({expr})"

@@ -78,7 +78,7 @@ class Answerer:
         queries = list(iter_queries(view.content))
         futures = [self._pool.submit(self._run_query, query, parameters, now, interval) for query in queries]
         results = {id(query): future.result() for query, future in zip(queries, futures, strict=True)}
-        content = _assemble(view.content, results)
+        content = _assemble_content(view.content, results)
         if isinstance(view.content, Query):
             content = {view.content.shape: content}
         when = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -90,7 +90,7 @@ class Answerer:
         if query.shape == "series":
             span = parameters.range_seconds or query.range_seconds
             step = max(query.step_seconds or max(interval, span / _POINTS), span / _MAX_POINTS)
-            found = self._post(
+            found = self._post_query(
                 "/api/v1/query_range",
                 query=promql.with_window(text, rate_window(interval, step)),
                 start=f"{now - span:.3f}",
@@ -101,7 +101,7 @@ class Answerer:
                 {"labels": series["metric"], "points": [[at, to_number(value)] for at, value in series["values"]]}
                 for series in found
             ]
-        found = self._post(
+        found = self._post_query(
             "/api/v1/query", query=promql.with_window(text, rate_window(interval, interval)), time=f"{now:.3f}"
         )
         convert = to_time if query.is_time else to_number
@@ -111,7 +111,7 @@ class Answerer:
             raise Unreachable(f"a value has {len(found)} series: say how to combine them, or ask for rows")
         return convert(found[0]["value"][1]) if found else None
 
-    def _post(self, path: str, **form: str) -> list[dict[str, Any]]:
+    def _post_query(self, path: str, **form: str) -> list[dict[str, Any]]:
         client = self._clients.get()
         try:
             series = read_series(client.post(path, data=form), client.base)
@@ -158,7 +158,7 @@ def to_time(text: str) -> str | None:
         return None
 
 
-def _assemble(content: Content, results: Mapping[int, Any]) -> Any:
+def _assemble_content(content: Content, results: Mapping[int, Any]) -> Any:
     if isinstance(content, Query):
         return results[id(content)]
-    return {name: _assemble(part, results) for name, part in content.items()}
+    return {name: _assemble_content(part, results) for name, part in content.items()}

@@ -75,7 +75,7 @@ class ViewsApp:
         if isinstance(answer, Response):
             return answer
         headers = (("etag", answer.etag),)
-        if matches_etag(_header(scope, b"if-none-match"), answer.etag):
+        if matches_etag(_find_header(scope, b"if-none-match"), answer.etag):
             return Response(304, b"", JSON, headers, _CACHE_CONTROL)
         return Response(200, answer.body, JSON, headers, _CACHE_CONTROL)
 
@@ -120,7 +120,7 @@ def matches_etag(header: str, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def _header(scope: Scope, name: bytes) -> str:
+def _find_header(scope: Scope, name: bytes) -> str:
     return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
 
 

@@ -281,3 +281,11 @@ def test_a_module_of_no_extra_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
         text
         == "the package orjson is not installed: pip install 'deckwatch[generate]', or 'deckwatch[all]' for everything"
     )
+
+
+def test_the_debian_package_names_its_other_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: ["orjson>=3; extra == 'generate'"])
+    monkeypatch.setattr(extras, "_DEBIAN_SITE", Path(extras.__file__).parents[2])
+    assert extras.describe_missing_module("orjson") == (
+        "the package orjson is not installed: apt install deckwatch-generate"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -26,13 +27,18 @@ def build(target: str, source: Path, folder: Path) -> Path:
     """Build the wheel or the sdist of a source tree into a folder; return its path."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", folder]
     subprocess.run(command, cwd=source, check=True, capture_output=True)
-    (path,) = folder.glob("deckwatch-*")
+    (path,) = folder.glob("deckwatch*")
     return path
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory) -> Path:
+    return build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
 
 
 @pytest.fixture
@@ -69,12 +75,26 @@ def test_the_wheel_adds_only_deckwatch_to_site_packages(wheel: Path) -> None:
     assert not [name for name in names if name.startswith("deckwatch/provisioning/out/")]
 
 
-def test_a_wheel_built_from_the_sdist_has_the_same_files(wheel: Path, tmp_path: Path) -> None:
-    with tarfile.open(build("sdist", ROOT, tmp_path / "sdist")) as archive:
+def test_another_build_yields_the_same_bytes(wheel: Path, sdist: Path, tmp_path: Path) -> None:
+    """In another folder, from files with other times and modes."""
+    with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
-    rebuilt = build("wheel", tmp_path / "deckwatch-0.1.0", tmp_path / "rebuilt")
-    with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(rebuilt) as second:
-        assert set(first.namelist()) == set(second.namelist())
+    source = tmp_path / "deckwatch-0.1.0"
+    os.utime(source / "pyproject.toml")
+    (source / "deckwatch/core/project.py").chmod(0o600)
+    old = os.umask(0o077)
+    try:
+        assert build("wheel", source, tmp_path / "wheel").read_bytes() == wheel.read_bytes()
+        assert build("sdist", source, tmp_path / "sdist").read_bytes() == sdist.read_bytes()
+    finally:
+        os.umask(old)
+
+
+def test_the_tools_of_the_package_index_accept_both(need, wheel: Path, sdist: Path, tmp_path: Path) -> None:
+    need.that(importlib.util.find_spec("twine"), "twine is not installed; make .venv/.dev")
+    instrument = build("wheel", ROOT / "deckwatch/instrument", tmp_path)
+    for command in (("twine", "check", "--strict", sdist), ("check_wheel_contents",)):
+        subprocess.run([sys.executable, "-W", "ignore", "-m", *command, wheel, instrument], check=True)
 
 
 def test_deckwatch_and_the_application_both_work(site: Path, tmp_path: Path) -> None:

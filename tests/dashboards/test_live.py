@@ -61,3 +61,17 @@ def test_no_label_of_an_alert_is_required(build):
     alerts, others = (query for query in result.bundle.queries if query.title.startswith("Mixed"))
     assert (alerts.wanted.shape, alerts.wanted.labels) == ("", ())
     assert (others.wanted.shape, others.wanted.labels) == ("table", ("service",))
+
+
+def test_a_label_of_a_join_is_required_unless_series_without_a_partner_are_kept(build):
+    joined = "up * on (instance) group_left (nodename) max by (instance, nodename) (node_uname_info)"
+    kept = f"{joined} or up unless on (instance) node_uname_info"
+    text = "".join(
+        f"    - {{table: '{expr}', title: {title}, description: All., by: [instance, nodename]}}\n"
+        for title, expr in (("Joined", joined), ("Kept", kept))
+    )
+    result = build(TEXT + text)
+    assert result.problems == []
+    labels = {query.title: query.wanted.labels for query in result.bundle.queries if query.kind == "panel"}
+    assert labels["Joined"] == ("instance", "nodename")
+    assert labels["Kept"] == ("instance",)

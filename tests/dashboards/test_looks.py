@@ -144,6 +144,15 @@ def test_the_percentage_of_change_is_an_option(build_shop):
     assert drawn(models(build_shop(SHOP))["shop.json"])["A"]["options"]["showPercentChange"] is False
 
 
+@pytest.mark.parametrize(
+    ("direction", "mode"), [("bad: up, ", "inverted"), ("bad: down, ", "standard"), ("", "same_as_value")]
+)
+def test_the_colour_of_a_change_follows_its_direction(direction, mode, build_shop):
+    text = SHOP.replace("title: A, ", f"title: A, change: true, {direction}")
+    stat = drawn(models(build_shop(text))["shop.json"])["A"]
+    assert stat["options"]["percentChangeColorMode"] == mode
+
+
 TILES = """\
 dashboard: Shop
 about: Is it well?

@@ -266,6 +266,15 @@ def test_a_websocket_is_one_request_and_one_connection(served):
     assert served.count_requests("/chat/{room}", "101", protocol="websocket") == 1
     # A long WebSocket must not look like a slow response.
     assert served.sample_value("http_request_duration_highr_seconds_count") == 0
+    assert served.sample_value("deckwatch_http_protocol_duration_seconds_count", protocol="websocket") is None
+
+
+def test_durations_are_summed_by_protocol(served):
+    for _ in range(2):
+        served.send_request("/hello/world")
+    assert served.sample_value("deckwatch_http_protocol_duration_seconds_count", protocol="http/1.1") == 2
+    total = served.sample_value("deckwatch_http_protocol_duration_seconds_sum", protocol="http/1.1")
+    assert total == pytest.approx(served.sample_value("http_request_duration_highr_seconds_sum"))
 
 
 def test_a_refused_websocket_is_a_request_but_not_a_connection(served):

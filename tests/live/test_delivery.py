@@ -55,8 +55,9 @@ milestones:
 blockers:
   - {{id: B-1, phase: storage, severity: critical, title: No space, since: {day(-2)}}}
 issues:
-  - {{id: I-1, severity: error, component: storage, title: Accents, detected: {day(-3)}, datasets: 12, users: 30}}
-  - {{id: I-2, severity: error, detected: {day(-9)}, resolved: {day(-8)}, resolution: rollback}}
+  - {{id: I-1, severity: error, component: storage, title: Accents, detected: {day(-3)}, datasets: 12, users: 30,
+     test: a.bad}}
+  - {{id: I-2, severity: error, detected: {day(-9)}, resolved: {day(-8)}, resolution: rollback, resolved_by: Ann}}
 components:
   storage: {{old: "1.4", new: "2.0", datasets: {{total: 400, migrated: 150, failed: 10}}}}
 objectives:
@@ -170,6 +171,13 @@ def signal(stack, name):
     return yaml_file.read_yaml(stack.project.folder / "signals" / f"{file}.yaml").data["signals"][key]["expr"]
 
 
+def panel(stack, name, title):
+    """Return a panel of a dashboard of the project's templates."""
+    rows = yaml_file.read_yaml(stack.project.folder / "dashboards" / f"{name}.yaml").data["rows"]
+    panels = [each for row in rows for each in (row if isinstance(row, list) else row["panels"])]
+    return next(each for each in panels if each.get("title") == title)
+
+
 def test_signals_of_workflows(stack) -> None:
     wait_for(stack, signal(stack, "workflow.last_failed"), {("backup",): 1, ("import",): 0})
     assert query(stack, signal(stack, "workflow.overdue")) == {(): 0}
@@ -196,6 +204,13 @@ def test_signals_of_the_migration(stack) -> None:
     assert query(stack, signal(stack, "migration.objective")) == {("satisfaction",): 2}
     assert query(stack, signal(stack, "migration.suite_passed")) == {("unit",): 2 / 3}
     assert query(stack, signal(stack, "migration.tests_passed")) == {("storage",): 2 / 3}
+    assert query(stack, signal(stack, "migration.component_issues")) == {("storage",): 1}
+    assert query(stack, signal(stack, "migration.component_health")) == {("storage",): 0}  # alerts take minutes to fire
+    _, runs = panel(stack, "migration-work", "Failing tests")["table"]
+    with_issue = f'count by (id) (label_replace({runs["show"]}, "id", "$1", "issue", "(.+)"))'
+    assert query(stack, runs["show"]) == {("unit",): 1}
+    assert query(stack, with_issue) == {("I-1",): 1}
+    assert query(stack, 'max by (id) (migration_issue_resolver_info{resolved_by="Ann"})').keys() == {("I-2",)}
     assert query(stack, "max by (component) (test_coverage_ratio)") == {("storage",): 0.75}
     assert query(stack, "max by (phase) (migration_phase_progress_ratio)") == {
         ("config",): 1,

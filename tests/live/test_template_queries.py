@@ -20,6 +20,9 @@ TABLES = {
         CREATE TABLE carts (id serial, checkout_at timestamptz, ordered_at timestamptz, abandoned_at timestamptz);
         INSERT INTO carts (checkout_at, ordered_at, abandoned_at)
             VALUES (now(), now(), NULL), (now(), NULL, NULL), (NULL, NULL, now());
+        CREATE TABLE error_log (id serial, type text, logged_at timestamptz);
+        INSERT INTO error_log (type, logged_at) VALUES ('KeyError', '2026-03-01 12:00:00+00'),
+            ('KeyError', '2026-03-01 12:10:00+00'), ('Timeout', '2026-03-01 11:00:00+00');
         CREATE TABLE events (id serial, kind text);
         INSERT INTO events (kind) VALUES ('view'), ('view'), ('search'), ('other');
         CREATE TABLE sessions (id serial, closed_at timestamptz, seconds float8);
@@ -43,6 +46,9 @@ TABLES = {
         CREATE TABLE checks (id serial, component text, result text, repaired_at timestamptz);
         INSERT INTO checks (component, result, repaired_at)
             VALUES ('storage', 'match', NULL), ('storage', 'mismatch', NULL), ('storage', 'mismatch', now());
+        CREATE TABLE operations (component text, system text, operation text, seconds float8, ended_at timestamptz);
+        INSERT INTO operations VALUES ('storage', 'new', 'read', 1, now()), ('storage', 'new', 'read', 3, now()),
+            ('storage', 'new', 'read', 60, now() - interval '2 hours');
     """,
 }
 VALUES = {
@@ -56,6 +62,8 @@ VALUES = {
         'shop_checkouts_completed_total{service="shop"}': 1,
         'shop_product_views_total{service="shop"}': 2,
         'shop_search_queries_total{service="shop"}': 1,
+        'app_errors_total{type="KeyError",service="shop"}': 2,
+        'app_error_last_seen_timestamp_seconds{type="KeyError",service="shop"}': 1772367000,
         'shop_session_duration_seconds_sum{service="shop"}': 90,
     },
     "workflow": {
@@ -69,6 +77,9 @@ VALUES = {
         'migration_attempts_total{component="storage",result="success"}': 1,
         'migration_integrity_checks_total{component="storage",result="mismatch"}': 2,
         'migration_integrity_mismatches{component="storage"}': 1,
+        'mdm_operation_duration_min_seconds{component="storage",system="new",operation="read"}': 1,
+        'mdm_operation_duration_max_seconds{component="storage",system="new",operation="read"}': 3,
+        'mdm_operation_duration_stddev_seconds{component="storage",system="new",operation="read"}': 1,
     },
 }
 

@@ -9,7 +9,7 @@ import pytest
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning import kpi_page
 from deckwatch.provisioning.kpi_format import draw_sparkline, format_part, format_reading, format_value
-from deckwatch.provisioning.kpis import POINTS, Kpi, Reading, System, _spread
+from deckwatch.provisioning.kpis import POINTS, Kpi, Reading, System, _spread_values
 
 STEPS = [(-math.inf, "#009E73"), (0.8, "#E69F00"), (0.95, "red")]
 KPI = Kpi("Host", "host", "In use", "x", "CPU", "percentunit", None, STEPS, {"-1": ("unknown", "#73767e")})
@@ -86,7 +86,7 @@ def test_a_sparkline_has_a_place_for_each_time(values, plain, drawn):
 def test_gaps_and_values_that_are_no_numbers_have_no_place():
     end, step = 10_000.0, 60.0
     values = [(end - 60 * number, text) for number, text in ((0, "1"), (1, "NaN"), (2, "+Inf"), (4, "5"), (99, "9"))]
-    past = _spread(values, end, step)
+    past = _spread_values(values, end, step)
     assert len(past) == POINTS + 1
     assert past[-5:] == [5.0, None, None, None, 1.0]
     assert past[:-5] == [None] * (POINTS - 4)

@@ -34,9 +34,10 @@ blockers:
   - {id: B-2, phase: feature, severity: warning, since: 2025-04-21}
   - {id: B-3, phase: feature, severity: critical, since: 2025-04-09, resolved: 2025-04-10}
 issues:
-  - {id: 42, severity: error, component: storage, title: Loses accents, detected: 2025-04-20, datasets: 12, users: 30, downtime: 15m}
+  - {id: 42, severity: error, component: storage, title: Loses accents, detected: 2025-04-20, datasets: 12, users: 30, downtime: 15m,
+     description: "Names from\\n1999", test: a.test_names}
   - {id: MIG-43, severity: warning, detected: 2025-04-21}
-  - {id: MIG-1, severity: critical, detected: 2025-04-01, resolved: 2025-04-02, resolution: rollback}
+  - {id: MIG-1, severity: critical, detected: 2025-04-01, resolved: 2025-04-02, resolution: rollback, resolved_by: Storage team}
   - {id: MIG-2, severity: critical, detected: 2025-04-01, resolved: 2025-04-02}
 components:
   storage: {old: "1.4", new: 2.0, datasets: {total: 300, migrated: 120, failed: 6}}
@@ -138,7 +139,11 @@ def test_blockers_issues_components_and_objectives(tmp_path) -> None:
     assert shown["blocker_since_timestamp_seconds B-1 storage critical"] == at("2025-04-18")
     assert shown["blocker_info B-1 No space on disk"] == 1
     assert shown["issue_detected_timestamp_seconds 42 error storage"] == at("2025-04-20")
-    assert shown["issue_info 42 Loses accents"] == 1
+    assert shown["issue_info 42 Loses accents Names from 1999"] == 1
+    assert shown["issue_test_info 42 a.test_names"] == 1
+    assert shown["issue_resolved_timestamp_seconds MIG-1 critical rollback"] == at("2025-04-02")
+    assert shown["issue_resolved_timestamp_seconds MIG-2 critical manual"] == at("2025-04-02")
+    assert [name for name in shown if "resolver" in name] == ["issue_resolver_info MIG-1 Storage team"]
     assert shown["issue_affected_datasets 42"] == 12
     assert shown["issue_affected_users 42"] == 30
     assert shown["issue_estimated_downtime_seconds 42"] == 900

@@ -13,7 +13,11 @@ local theme = import '../theme.libsonnet';
   width: 3,
   options: {
     trend: { description: 'Draw the history of the value in the background.', type: 'boolean', default: false },
-    change: { description: 'Show the change over the time range, in percent.', type: 'boolean', default: false },
+    change: {
+      description: 'Show the change over the time range, in percent: green where it is good, by `bad`, else red.',
+      type: 'boolean',
+      default: false,
+    },
     color: {
       description: 'What the thresholds colour: the number, the whole tile, or nothing.',
       enum: ['value', 'background', 'none'],
@@ -31,6 +35,7 @@ local theme = import '../theme.libsonnet';
     local options = theme.get(spec, 'options', {});
     local trend = theme.get(options, 'trend', false);
     local change = theme.get(options, 'change', false);
+    local bad = theme.get(spec, 'bad', theme.get(spec.queries[0], 'bad', ''));
     theme.queried(spec, 'stat', if trend || change then 'range' else 'instant', {
       fieldConfig: theme.fieldConfig(spec, { mode: 'thresholds' }, {}, theme.nothing(spec)),
       options: {
@@ -38,7 +43,8 @@ local theme = import '../theme.libsonnet';
         graphMode: if trend then 'area' else 'none',
         justifyMode: 'auto',
         orientation: 'auto',
-        percentChangeColorMode: 'standard',
+        // Where no direction is bad, a rise is neither good nor bad.
+        percentChangeColorMode: if !change || bad == 'down' then 'standard' else if bad == 'up' then 'inverted' else 'same_as_value',
         reduceOptions: theme.reduce,
         showPercentChange: change,
         textMode: theme.get(options, 'show', 'auto'),

@@ -68,7 +68,7 @@ def command(
         _options.print_json(_history_fields(history))
     elif firings:
         _print_table(firings)
-        click.echo(_summarize(history))
+        click.echo(_summarize_history(history))
     else:
         click.echo(f"no alert fired in the last {span}")
     if history.covered < _COMPLETE:
@@ -144,8 +144,8 @@ def _print_table(firings: list[Firing]) -> None:
             firing.name,
             firing.location,
             f"< {since}" if firing.cut else since,
-            _length(firing),
-            _reaction(firing),
+            _format_length(firing),
+            _describe_reaction(firing),
         )
         table.add_row(
             Text(_shared.printable_text(severity), _COLORS.get(severity, "")),
@@ -154,16 +154,16 @@ def _print_table(firings: list[Firing]) -> None:
     _show.create_console().print(table)
 
 
-def _length(firing: Firing) -> str:
-    length = _duration(firing.end - firing.start)
+def _format_length(firing: Firing) -> str:
+    length = _format_duration(firing.end - firing.start)
     return f"{length}, fires" if firing.is_firing else length
 
 
-def _reaction(firing: Firing) -> str:
+def _describe_reaction(firing: Firing) -> str:
     known = firing.acknowledgement
     match known.answer:
         case "yes" if known.seconds is not None:
-            return f"after {_duration(known.seconds)}: {known.author}"
+            return f"after {_format_duration(known.seconds)}: {known.author}"
         case "yes" | "unknown" if known.author:
             return f"{known.author}, unknown when"
         case "in advance":
@@ -174,22 +174,23 @@ def _reaction(firing: Firing) -> str:
             return "unknown"
 
 
-def _summarize(history: History) -> str:
+def _summarize_history(history: History) -> str:
     """Return counts, the total time, and how fast alerts were acknowledged, in one line."""
     firings, reactions = history.firings, history.reaction_seconds
-    total = _duration(sum(firing.end - firing.start for firing in firings))
-    text = f"{_count(len(firings), 'firing')} of {_count(len({firing.name for firing in firings}), 'alert')}, {total}"
+    total = _format_duration(sum(firing.end - firing.start for firing in firings))
+    names = {firing.name for firing in firings}
+    text = f"{_count_noun(len(firings), 'firing')} of {_count_noun(len(names), 'alert')}, {total}"
     if reactions:
-        median, longest = _duration(statistics.median(reactions)), _duration(reactions[-1])
+        median, longest = _format_duration(statistics.median(reactions)), _format_duration(reactions[-1])
         text += f"; acknowledged {len(reactions)}: median after {median}, longest {longest}"
     return text
 
 
-def _count(number: int, noun: str) -> str:
+def _count_noun(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     """Return a duration in its two largest units."""
     from deckwatch.alerting import formatting
 

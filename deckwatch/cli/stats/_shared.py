@@ -125,8 +125,8 @@ def format_readings(readings: Sequence[Reading]) -> Iterator[str]:
     width = max(_MIN_NAME_WIDTH, room - len(range(0, points, step)))
     for reading, name, value, mark in zip(readings, names, values, marks, strict=True):
         line = draw_sparkline(reading.past[::-step][::-1], plain=plain)
-        shown = f"{_shorten(name, width):<{width}}", f"{value:>{value_width}} {mark:<{mark_width}}"
-        text = f"  {shown[0]} {_paint(shown[1], reading.level)} {line}".rstrip()
+        shown = f"{_shorten_text(name, width):<{width}}", f"{value:>{value_width}} {mark:<{mark_width}}"
+        text = f"  {shown[0]} {_paint_text(shown[1], reading.level)} {line}".rstrip()
         yield text.encode("ascii", "replace").decode() if plain else text
 
 
@@ -150,13 +150,13 @@ def _choose_kpis(kpis: Sequence[Kpi], names: Sequence[str]) -> list[Kpi]:
     return [kpi for kpi in kpis if not names or kpi.uid in chosen]
 
 
-def _paint(text: str, level: str) -> str:
+def _paint_text(text: str, level: str) -> str:
     if os.environ.get("NO_COLOR") or level not in _COLORS:
         return text
     return click.style(text, fg=_COLORS[level])  # click removes it where output is no terminal
 
 
-def _shorten(text: str, width: int) -> str:
+def _shorten_text(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + ("…" if _can_print("…") else "~")
 
 

@@ -102,7 +102,9 @@ def _reaction_seconds(firings: Sequence[Firing]) -> list[float]:
 
 
 def _tabulate_alerts(firings: Sequence[Firing]) -> Table:
-    groups = _group(firings, lambda firing: (firing.name, _severity(firing), firing.labels.get("owner", "")))
+    groups = _group_firings(
+        firings, lambda firing: (firing.name, _read_severity(firing), firing.labels.get("owner", ""))
+    )
     rows = [
         [
             Value(text=name),
@@ -130,14 +132,14 @@ def _tabulate_alerts(firings: Sequence[Firing]) -> Table:
 
 def _tabulate_teams(firings: Sequence[Firing]) -> Table:
     rows = []
-    for (owner,), group in sorted(_group(firings, lambda firing: (firing.labels.get("owner", ""),)).items()):
+    for (owner,), group in sorted(_group_firings(firings, lambda firing: (firing.labels.get("owner", ""),)).items()):
         seconds = _reaction_seconds(group)
         answers = [firing.acknowledgement.answer for firing in group]
         rows.append(
             [
                 Value(text=owner or "no team"),
                 Value(len(group), "none"),
-                Value(sum(_severity(firing) == "critical" for firing in group), "none"),
+                Value(sum(_read_severity(firing) == "critical" for firing in group), "none"),
                 Value(total_seconds(group), "s"),
                 # Where it is not known for each, a number would look like a reproach.
                 Value(None if "unknown" in answers else answers.count("yes"), "none"),
@@ -161,7 +163,7 @@ def _tabulate_firings(firings: Sequence[Firing]) -> Table:
     longest = sorted(firings, key=lambda firing: (-(firing.end - firing.start), -firing.start, firing.name))
     rows = [
         [
-            Value(text=firing.name, tone=_MOODS.get(_severity(firing), "none")),
+            Value(text=firing.name, tone=_MOODS.get(_read_severity(firing), "none")),
             Value(text=firing.location),
             Value(firing.start, TIME),
             Value(firing.end - firing.start, "s"),
@@ -194,7 +196,7 @@ def _draw_series(context: Context, firings: Sequence[Firing]) -> Graph:
     """Return the number of alerts that fired at each point, by severity."""
     lines = []
     for severity in _SEVERITIES:
-        chosen = [firing for firing in firings if _severity(firing) == severity]
+        chosen = [firing for firing in firings if _read_severity(firing) == severity]
         if chosen:
             counts = [_count_between(chosen, at - context.grid.step, at) for at in context.period_times]
             lines.append(Line(severity, counts))
@@ -205,11 +207,11 @@ def _count_between(firings: Sequence[Firing], start: float, end: float) -> float
     return float(sum(firing.start < end and firing.end > start for firing in firings))
 
 
-def _severity(firing: Firing) -> str:
+def _read_severity(firing: Firing) -> str:
     return firing.labels.get("severity", "")
 
 
-def _group(
+def _group_firings(
     firings: Sequence[Firing], key_of: Callable[[Firing], tuple[str, ...]]
 ) -> dict[tuple[str, ...], list[Firing]]:
     groups: dict[tuple[str, ...], list[Firing]] = {}

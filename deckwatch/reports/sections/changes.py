@@ -100,7 +100,8 @@ def build_section(context: Context, results: Results) -> Section | None:
     if not context.is_comparable:
         return Section(TITLE, [Text("unknown", ["There is no data for the previous period, so nothing is compared."])])
     found = [
-        (title, where, change, unit, decimals) for title, where, change, unit, decimals in _compare(context, results)
+        (title, where, change, unit, decimals)
+        for title, where, change, unit, decimals in _compare_figures(context, results)
     ]
     compared = [entry for entry in found if entry[2].verdict in _ORDER]
     compared.sort(key=lambda entry: (_ORDER[entry[2].verdict], -abs(entry[2].share or 0), entry[0], entry[1]))
@@ -113,7 +114,7 @@ def build_section(context: Context, results: Results) -> Section | None:
     better = [_name_figure(title, where) for title, where, change, *_ in compared if change.verdict == "better"]
     return Section(
         TITLE,
-        [_describe(rows, same)],
+        [_build_table(rows, same)],
         facts=[_count_changes(len(better), len(worse))],
         findings=_list_findings(better, worse),
     )
@@ -123,7 +124,7 @@ def _name_figure(title: str, where: str) -> str:
     return f"{title.lower()} ({where})" if where else title.lower()
 
 
-def _describe(rows: list[list[Value]], same: int) -> Table | Text:
+def _build_table(rows: list[list[Value]], same: int) -> Table | Text:
     if not rows:
         return Text("same", [f"All {count_of(same, 'figure')} are about the same as in the previous period."])
     omitted = max(len(rows) - _MAX_ROWS, 0)
@@ -147,7 +148,7 @@ def _list_findings(better: list[str], worse: list[str]) -> list[Finding]:
     return findings
 
 
-def _compare(context: Context, results: Results) -> Iterator[tuple[str, str, Change, str, int | None]]:
+def _compare_figures(context: Context, results: Results) -> Iterator[tuple[str, str, Change, str, int | None]]:
     """Yield title, place, change, unit and decimals of every figure and series."""
     for figure in (*_FIGURES, *_RANGE_EXPRESSIONS.values()):
         pairs = (

@@ -71,7 +71,7 @@ def build_section(context: Context, results: Results) -> Section | None:
     for key in sorted(allowed):
         actual, target = figures["actual"].get(key), 1 - allowed[key]
         left = figures["budget_left"].get(key)
-        result, tone = _judge(actual, target)
+        result, tone = _judge_objective(actual, target)
         if result == "missed":
             missed.append((key, actual, target))
         elif result == "no data":
@@ -118,7 +118,7 @@ def _read_values(results: Results, name: str) -> dict[Key, float]:
     }
 
 
-def _judge(actual: float | None, target: float) -> tuple[str, Tone]:
+def _judge_objective(actual: float | None, target: float) -> tuple[str, Tone]:
     if actual is None:
         return "no data", "warning"
     # A share is a quotient of sums: the last digits are not exact.

@@ -80,13 +80,19 @@ def build_section(context: Context, results: Results) -> Section | None:
         ]
         for currency, value in sorted(revenue.items(), key=lambda item: -item[1])
     ]
-    conversion = _share(amounts, "completed", "started")
+    conversion = _compute_shares(amounts, "completed", "started")
     rows += [
         _build_row("Checkouts started", amounts["started"], "short"),
         _build_row("Orders paid", amounts["paid"], "short", "down"),
         _build_row("Conversion", conversion, "percentunit", "down", 0.005),
-        _build_row("Orders not paid", _rest(_share(amounts, "paid", "orders")), "percentunit", "up", 0.005),
-        _build_row("Abandoned carts", _share(amounts, "abandoned", "carts"), "percentunit", "up", 0.005),
+        _build_row(
+            "Orders not paid",
+            _complement_shares(_compute_shares(amounts, "paid", "orders")),
+            "percentunit",
+            "up",
+            0.005,
+        ),
+        _build_row("Abandoned carts", _compute_shares(amounts, "abandoned", "carts"), "percentunit", "up", 0.005),
     ]
     rows = [row for row in rows if row[1].is_known]
     table = Table("figures", "This and the previous period", _COLUMNS, rows)
@@ -162,18 +168,18 @@ def _build_row(
     return [Value(text=title), *Change(*values, bad, least).list_cells(unit)]
 
 
-def _share(
+def _compute_shares(
     amounts: Mapping[str, tuple[float | None, float | None]], part: str, whole: str
 ) -> tuple[float | None, float | None]:
-    return _divide(amounts[part][0], amounts[whole][0]), _divide(amounts[part][1], amounts[whole][1])
+    return _divide_parts(amounts[part][0], amounts[whole][0]), _divide_parts(amounts[part][1], amounts[whole][1])
 
 
-def _rest(shares: Sequence[float | None]) -> tuple[float | None, float | None]:
+def _complement_shares(shares: Sequence[float | None]) -> tuple[float | None, float | None]:
     now, before = (None if share is None else 1 - share for share in shares)
     return now, before
 
 
-def _divide(part: float | None, whole: float | None) -> float | None:
+def _divide_parts(part: float | None, whole: float | None) -> float | None:
     return part / whole if part is not None and whole else None
 
 

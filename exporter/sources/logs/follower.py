@@ -72,11 +72,11 @@ class Follower(Generic[T]):
         self._first = threading.Event()
         self._closing = threading.Event()
         self._stored: object = None  # what identifies the state that was stored last
-        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
+        self._thread = threading.Thread(target=self._run_loop, name="logs", daemon=True)
         self._thread.start()
 
     def newest(self) -> Published[T] | None:
-        """Return what was published last; None while the first reading is under way."""
+        """Return the newest publication; None while the first reading is under way."""
         if self._newest is None:
             self._first.wait(_FIRST_SECONDS)
         return self._newest
@@ -86,7 +86,7 @@ class Follower(Generic[T]):
         self._closing.set()
         self._thread.join(_JOIN_SECONDS)
 
-    def _run(self) -> None:
+    def _run_loop(self) -> None:
         logs = ServiceLogs(self._settings)
         is_ours = False
         try:
@@ -96,7 +96,7 @@ class Follower(Generic[T]):
                     self._first.set()
                     if self._closing.wait(max(self._seconds, 1.0)):
                         return
-            self._follow(logs)
+            self._follow_logs(logs)
         finally:
             logs.close()
             self._state.release()
@@ -110,16 +110,18 @@ class Follower(Generic[T]):
                 return True
             load_stored(other := ServiceLogs(self._settings), self._state, self._name)
             other.file_count = 1  # which files there are is the other process's business
-            self._publish(other, self._world.age_clock(), {})
+            self._publish_counters(other, self._world.age_clock(), {})
         except OSError as error:
             fault = safe_message(error)
         if fault:
             # Without a state, a restart would lose lines or count them twice; so nothing is counted at all. Counters
             # from zero would be worse than none: once the state can be read, they would seem to jump.
-            self._publish(None, self._world.age_clock(), {str(self._state.path.parent): f"cannot be written: {fault}"})
+            self._publish_counters(
+                None, self._world.age_clock(), {str(self._state.path.parent): f"cannot be written: {fault}"}
+            )
         return False
 
-    def _follow(self, logs: ServiceLogs) -> None:
+    def _follow_logs(self, logs: ServiceLogs) -> None:
         idle = 0
         while True:
             started = time.monotonic()
@@ -137,14 +139,14 @@ class Follower(Generic[T]):
             idle = 0 if logs.progress().lines != before else idle + 1
             if idle == _IDLE_READINGS:
                 logs.messages.end_pending()
-            took = self._commit(logs, at, faults)
+            took = self._commit_state(logs, at, faults)
             if is_closing:
                 return
             if not more:
                 pause = min(_MAX_COMMIT_PAUSE, max(self._seconds, took / _WORK_SHARE))
                 self._closing.wait(max(0.01, pause - (time.monotonic() - started)))
 
-    def _commit(self, logs: ServiceLogs, at: float, faults: dict[str, str]) -> float:
+    def _commit_state(self, logs: ServiceLogs, at: float, faults: dict[str, str]) -> float:
         """Store the state and publish the counters; return how many seconds that took."""
         started = time.monotonic()
         identity = logs.identify_state()
@@ -158,10 +160,10 @@ class Follower(Generic[T]):
                 self._stored = identity
             except OSError as fault:  # counting goes on: a restart would then count some lines again
                 faults = {**faults, str(self._state.path): f"cannot be written: {safe_message(fault)}"}
-        self._publish(logs, at, faults)
+        self._publish_counters(logs, at, faults)
         return time.monotonic() - started
 
-    def _publish(self, logs: ServiceLogs | None, at: float, faults: dict[str, str]) -> None:
+    def _publish_counters(self, logs: ServiceLogs | None, at: float, faults: dict[str, str]) -> None:
         for path, reason in faults.items():
             if self._logged.get(path) != reason:
                 log.warning("log of %s: %s: %s", self._name, path, reason)

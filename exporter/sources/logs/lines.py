@@ -53,7 +53,7 @@ class LineTaker:
         start = position.offset
         for _ in range(_CHUNKS_AT_ONCE):
             data = os.pread(descriptor, CHUNK_BYTES, position.offset)
-            if not data or not self._take(position, data):
+            if not data or not self._take_data(position, data):
                 break
         else:
             self.has_more = True
@@ -62,7 +62,7 @@ class LineTaker:
             set_head(position, os.pread(descriptor, length, 0))
         return position.offset != start
 
-    def _take(self, position: Position, data: bytes) -> bool:
+    def _take_data(self, position: Position, data: bytes) -> bool:
         """Pass on the complete lines at the start of the data, and advance; return False to wait for more data."""
         length = self._envelope.complete_length(data)
         if position.skipping:
@@ -97,7 +97,7 @@ class LineTaker:
             while data := reader.read(CHUNK_BYTES):
                 rest += data
                 before = position.offset
-                while rest and self._take(position, rest):
+                while rest and self._take_data(position, rest):
                     rest = rest[position.offset - before :]
                     before = position.offset
             self.take_rest(position, rest)

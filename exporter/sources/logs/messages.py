@@ -76,7 +76,9 @@ class MessageCounts:
             if message.database:
                 self.slow_queries[message.database] += 0
             if message.seconds is not None and message.seconds >= self._slow_seconds:
-                self.slow_queries[self._bounded(self.slow_queries, message.database or NO_TYPE, _MAX_DATABASES)] += 1
+                self.slow_queries[
+                    self._bound_label(self.slow_queries, message.database or NO_TYPE, _MAX_DATABASES)
+                ] += 1
 
     def end_pending(self) -> None:
         """Count the last error if no exception has followed."""
@@ -86,10 +88,10 @@ class MessageCounts:
 
     def _count_error(self, kind: str) -> None:
         self._pending, self._is_typed = False, True
-        self.errors[self._bounded(self.errors, kind, _MAX_TYPES)] += 1
+        self.errors[self._bound_label(self.errors, kind, _MAX_TYPES)] += 1
 
     @staticmethod
-    def _bounded(known: Counter[str], label: str, most: int) -> str:
+    def _bound_label(known: Counter[str], label: str, most: int) -> str:
         return label if label in known or len(known) < most else OTHER
 
     def to_state(self) -> dict[str, Any]:

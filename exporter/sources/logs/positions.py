@@ -112,10 +112,10 @@ class CompressedReader:
         while True:
             if self._unpack.eof:  # a file may hold several members
                 self._pending = self._unpack.unused_data + self._pending
-                if not self._pending and not self._fill():
+                if not self._pending and not self._fill_buffer():
                     return b""
                 self._unpack = zlib.decompressobj(_GZIP)
-            if not self._pending and not self._fill():
+            if not self._pending and not self._fill_buffer():
                 return b""
             try:
                 data = self._unpack.decompress(self._pending, size)
@@ -132,7 +132,7 @@ class CompressedReader:
         """Close the file."""
         os.close(self._file)
 
-    def _fill(self) -> bool:
+    def _fill_buffer(self) -> bool:
         self._pending = os.pread(self._file, _PACKED_BYTES, self._read)
         self._read += len(self._pending)
         return bool(self._pending)

@@ -90,16 +90,16 @@ class LogReader:
                 if not (self._from_start and file.is_live):
                     self._start_at_end(file)
         for position in list(self.positions):
-            with self._reporting(position.path):
-                self._follow(position, present.get(position.identity))
+            with self._report_faults(position.path):
+                self._follow_file(position, present.get(position.identity))
         known = self._known_identities()  # with those of copies, without those of replaced files
         paths = {file.path for file in listing.files}
         for file in listing.files:
             # A compressed file is incomplete as long as the original exists.
             is_incomplete = file.is_compressed and file.path.removesuffix(".gz") in paths
             if (file.device, file.inode) not in known and not is_incomplete:
-                with self._reporting(file.path):
-                    self._adopt(file, present)
+                with self._report_faults(file.path):
+                    self._adopt_file(file, present)
         self._listed = {file.path: (file.size, file.changed) for file in listing.files}
         self._forget_old(present)
         self.unread = sum(
@@ -110,7 +110,7 @@ class LogReader:
         return self._lines.has_more
 
     @contextlib.contextmanager
-    def _reporting(self, path: str) -> Iterator[None]:
+    def _report_faults(self, path: str) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError:
@@ -121,7 +121,7 @@ class LogReader:
     def _start_at_end(self, file: LogFile) -> None:
         """Add the position of a file whose present content is not counted."""
         position = Position(file.path, file.device, file.inode, changed=file.changed)
-        with self._reporting(file.path):
+        with self._report_faults(file.path):
             head = at.read_head(file)
             if file.is_compressed:
                 position.offset, position.done = at.content_length(file), True
@@ -142,7 +142,7 @@ class LogReader:
     def _known_identities(self) -> set[tuple[int, int]]:
         return {position.identity for position in self.positions if position.inode}
 
-    def _follow(self, position: Position, file: LogFile | None) -> None:
+    def _follow_file(self, position: Position, file: LogFile | None) -> None:
         """Read on in a file with a position, wherever it is now."""
         opened = self._open.get(position.identity)
         if file is not None:
@@ -189,12 +189,12 @@ class LogReader:
         is_deleted = os.fstat(descriptor).st_nlink == 0
         if is_deleted or (file is not None and not file.is_live):
             self._lines.take_rest(position, os.pread(descriptor, CHUNK_BYTES, position.offset))
-        self._close(position)
+        self._close_position(position)
         if is_deleted:
             position.device = position.inode = 0
             position.done = True
 
-    def _adopt(self, file: LogFile, present: dict[tuple[int, int], LogFile]) -> None:
+    def _adopt_file(self, file: LogFile, present: dict[tuple[int, int], LogFile]) -> None:
         """Decide about a file without a position: a copy or a compressed form of a known one, or a new one."""
         head = at.read_head(file)
         is_short = len(head) < at.HEAD_BYTES and not file.is_live
@@ -218,7 +218,7 @@ class LogReader:
 
     def _give_up(self, position: Position) -> None:
         """Read what a copy has of content that was truncated or replaced; the position remains, to recognise a copy."""
-        self._close(position)
+        self._close_position(position)
         was_done, position.done = position.done, True
         position.device = position.inode = 0
         if not was_done:
@@ -258,7 +258,7 @@ class LogReader:
         """Return the newest position of a file that begins with these bytes."""
         return next((position for position in reversed(self.positions) if _matches_head(position, head)), None)
 
-    def _close(self, position: Position) -> None:
+    def _close_position(self, position: Position) -> None:
         opened = self._open.pop(position.identity, None)
         if opened is not None:
             os.close(opened.descriptor)

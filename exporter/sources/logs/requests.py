@@ -127,7 +127,7 @@ class RequestCounts:
     def _add_values(self, entry: _Entry, field: str, values: Sequence[Any]) -> None:
         if field in _SECONDS:
             for value, count in Counter(values).items():
-                self._observe(entry, value, _SECONDS[field], count)
+                self._observe_value(entry, value, _SECONDS[field], count)
             return
         try:
             numbers = list(map(int, values))
@@ -139,7 +139,7 @@ class RequestCounts:
         sizes[0] += sum(numbers)
         sizes[1] += len(numbers)
 
-    def _observe(self, entry: _Entry, value: Any, unit: float, count: int) -> None:
+    def _observe_value(self, entry: _Entry, value: Any, unit: float, count: int) -> None:
         seconds, bucket, fine_bucket = _classify_time(value, unit)
         if bucket < 0:
             return

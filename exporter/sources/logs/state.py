@@ -48,7 +48,7 @@ class StateFile:
         except FileNotFoundError:
             return None
         checksum, _, body = data.partition(b"\n")
-        if checksum != _checksum(body):
+        if checksum != _compute_checksum(body):
             raise ValueError("the checksum is wrong")
         state: dict[str, Any] = json.loads(body)
         if state.get("version") != _VERSION:
@@ -58,7 +58,7 @@ class StateFile:
     def write(self, state: dict[str, Any]) -> None:
         """Replace the stored state. Raises OSError."""
         body = json.dumps({"version": _VERSION, **state}, separators=(",", ":")).encode()
-        replace_file(self.path, _checksum(body) + b"\n" + body, mode=0o600, is_synced=False)
+        replace_file(self.path, _compute_checksum(body) + b"\n" + body, mode=0o600, is_synced=False)
 
     def release(self) -> None:
         """Let another process have the file."""
@@ -67,5 +67,5 @@ class StateFile:
             self._lock = -1
 
 
-def _checksum(body: bytes) -> bytes:
+def _compute_checksum(body: bytes) -> bytes:
     return b"%08x" % zlib.crc32(body)

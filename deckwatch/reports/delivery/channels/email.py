@@ -43,13 +43,13 @@ def send(options: Mapping[str, Any], message: Message, folder: Path) -> None:
         if not use_tls and int(port) != _TLS_PORT and host not in _LOCAL:
             raise DeckwatchError(f"the password is not sent to {server} without TLS: remove tls: false")
     try:
-        refused = _deliver(mail, host.strip("[]"), int(port), login, use_tls=use_tls)
+        refused = _send_mail(mail, host.strip("[]"), int(port), login, use_tls=use_tls)
     except (smtplib.SMTPException, OSError, ValueError) as error:
         reason = _describe_error(error, f"//{server}")
-        raise DeckwatchError(f"{server} {_hide(reason, login)}") from None
+        raise DeckwatchError(f"{server} {_hide_password(reason, login)}") from None
     if refused:
         reasons = "; ".join(f"{name}: {_describe_reply(*reply)}" for name, reply in sorted(refused.items()))
-        raise DeckwatchError(f"{server} refuses {_hide(reasons, login)}; the others have received the mail")
+        raise DeckwatchError(f"{server} refuses {_hide_password(reasons, login)}; the others have received the mail")
 
 
 def build_mail(message: Message, sender: str, recipients: list[str]) -> EmailMessage:
@@ -98,7 +98,7 @@ def _parse_address(name: str, address: str) -> Address | None:
         return None
 
 
-def _deliver(
+def _send_mail(
     mail: EmailMessage, host: str, port: int, login: tuple[str, str] | None, *, use_tls: bool
 ) -> dict[str, tuple[int, bytes]]:
     """Send a mail and return the recipients that the server refuses, with its replies."""
@@ -154,6 +154,6 @@ def _describe_reply(code: int, text: bytes | str) -> str:
     return one_line(f"{code} {shown}")
 
 
-def _hide(text: str, login: tuple[str, str] | None) -> str:
+def _hide_password(text: str, login: tuple[str, str] | None) -> str:
     """Return a text without the password, which a server may repeat."""
     return text.replace(login[1], "*" * 8) if login else text

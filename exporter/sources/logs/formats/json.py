@@ -37,7 +37,7 @@ _TEXT_KEYS = (
 _NESTED_TYPE_KEYS = ("type", "name", "class", "kind", "exc_type")
 
 
-def _parse(text: bytes) -> Iterator[Message]:
+def _parse_lines(text: bytes) -> Iterator[Message]:
     parse_json = json_parser()
     for line in text.split(b"\n"):
         if not line:
@@ -82,4 +82,4 @@ def _find_type_in_text(text: str) -> str:
     return named[-1] if named else next(filter(None, map(find_type, lines)), "")
 
 
-FORMAT = MessageFormat(_parse)
+FORMAT = MessageFormat(_parse_lines)

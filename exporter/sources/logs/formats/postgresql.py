@@ -21,7 +21,7 @@ _DURATION = re.compile(rb"duration: (?P<milliseconds>\d+(?:\.\d+)?) ms(?:  (?:st
 _DATABASE = re.compile(rb"(?:\b(?:db|database)=|[\w.-]+@)(?P<database>[\w.-]{1,63})")
 
 
-def _parse(text: bytes) -> Iterator[Message]:
+def _parse_lines(text: bytes) -> Iterator[Message]:
     for line in text.split(b"\n"):
         if not line:
             continue
@@ -42,4 +42,4 @@ def read_duration(text: bytes) -> float | None:
     return float(duration["milliseconds"]) / 1000 if duration else None
 
 
-FORMAT = MessageFormat(_parse, has_queries=True)
+FORMAT = MessageFormat(_parse_lines, has_queries=True)

@@ -31,7 +31,7 @@ _NO_ERROR = b"00000"
 _OTHER_LOG = re.compile(rb"\d{4}-\d\d-\d\d|\d+\.\d+\.\d+\.\d+ |\{|\[")
 
 
-def _parse(text: bytes) -> Iterator[Message]:
+def _parse_lines(text: bytes) -> Iterator[Message]:
     for line in text.split(b"\n"):
         if not line:
             continue
@@ -47,4 +47,4 @@ def _parse(text: bytes) -> Iterator[Message]:
         yield Message(line, level, kind, database if seconds is not None else "", seconds)
 
 
-FORMAT = MessageFormat(_parse, has_queries=True)
+FORMAT = MessageFormat(_parse_lines, has_queries=True)

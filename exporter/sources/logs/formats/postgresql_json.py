@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _NO_ERROR = "00000"
 
 
-def _parse(text: bytes) -> Iterator[Message]:
+def _parse_lines(text: bytes) -> Iterator[Message]:
     parse_json = json_parser()
     for line in text.split(b"\n"):
         if not line:
@@ -33,4 +33,4 @@ def _parse(text: bytes) -> Iterator[Message]:
         yield Message(line, level, kind, database, seconds)
 
 
-FORMAT = MessageFormat(_parse, has_queries=True)
+FORMAT = MessageFormat(_parse_lines, has_queries=True)

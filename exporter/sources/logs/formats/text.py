@@ -21,7 +21,7 @@ _LEVEL = re.compile(
 )
 
 
-def _parse(text: bytes) -> Iterator[Message]:
+def _parse_lines(text: bytes) -> Iterator[Message]:
     for line in text.split(b"\n"):
         if not line:
             continue
@@ -36,4 +36,4 @@ def _parse(text: bytes) -> Iterator[Message]:
         yield Message(line, level, find_type(line) if level in SERIOUS else "")
 
 
-FORMAT = MessageFormat(_parse)
+FORMAT = MessageFormat(_parse_lines)
