@@ -21,10 +21,14 @@ _MAX_BYTES = 50_000_000  # ten times the largest known dashboard with all its da
 _DOCUMENT_START = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
 
 
-def read_dashboards(path: Path) -> list[FoundDashboard]:
-    """Return the dashboards of a file, `-` for standard input; raises DeckwatchError, also if there is none."""
+def read_dashboards(path: Path, rejected: list[str] | None = None) -> list[FoundDashboard]:
+    """Return the dashboards of a file, `-` for standard input; raises DeckwatchError, also if there is none.
+
+    With `rejected`, invalid entries of a ConfigMap are reported there and do not affect the others.
+    """
     source = _source_name(path)
-    return [found for document in read_documents(path) for found in schema_v2.find_dashboards(document, source)]
+    documents = read_documents(path)
+    return [found for document in documents for found in schema_v2.find_dashboards(document, source, rejected)]
 
 
 def read_documents(path: Path) -> list[Json]:

@@ -44,7 +44,7 @@ def read_sources(words: Iterable[str], connect: Callable[[], Server]) -> ReadDas
             if Path(word).is_dir():
                 _read_folder(Path(word), read)
             elif word == "-" or "/" in word or word.endswith(dashboard_file.SUFFIXES) or Path(word).is_file():
-                read.found += dashboard_file.read_dashboards(Path(word))
+                read.found += dashboard_file.read_dashboards(Path(word), read.rejected)
             else:
                 server = server or connect()
                 read.found.append(server.read_dashboard(word))
@@ -70,7 +70,7 @@ def _read_folder(root: Path, read: ReadDashboards) -> None:
                 if (folder := _read_folder_resource(document)) is not None:
                     folders.append(folder)
                 else:
-                    found += [(path, each) for each in find_dashboards(document, str(path))]
+                    found += [(path, each) for each in find_dashboards(document, str(path), read.rejected)]
         except NotADashboardError as error:
             read.notes.append(f"skipped: {error}")
         except DeckwatchError as error:

@@ -48,13 +48,14 @@ class NotADashboardError(DeckwatchError):
     """The data is of another kind, such as a folder."""
 
 
-def find_dashboards(data: Json, source: str) -> list[FoundDashboard]:
+def find_dashboards(data: Json, source: str, rejected: list[str] | None = None) -> list[FoundDashboard]:
     """Return the dashboards in the data of a file or answer.
 
-    Raises NotADashboardError if it holds none, and DeckwatchError for an empty or too deeply nested one.
+    Raises NotADashboardError if it holds none, and DeckwatchError for an empty or too deeply nested one. With
+    `rejected`, a sentence about each such entry of a ConfigMap is appended to it, and the other entries are returned.
     """
     _check_depth(data, source)
-    return list(_unwrap(data, source))
+    return list(_unwrap(data, source, rejected))
 
 
 def _check_depth(data: Json, source: str) -> None:
@@ -72,7 +73,7 @@ def _check_depth(data: Json, source: str) -> None:
     raise DeckwatchError(f"{source} is nested more than {_MAX_DEPTH} levels deep")
 
 
-def _unwrap(data: object, source: str) -> Iterator[FoundDashboard]:
+def _unwrap(data: object, source: str, rejected: list[str] | None = None) -> Iterator[FoundDashboard]:
     if not isinstance(data, dict):
         raise NotADashboardError(f"{source} is not a Grafana dashboard: {_EXPECTED}")
     kind, version = as_text(data.get("kind")), as_text(data.get("apiVersion"))
@@ -85,10 +86,10 @@ def _unwrap(data: object, source: str) -> Iterator[FoundDashboard]:
     elif kind == "GrafanaDashboard":
         yield from _unwrap_text(as_object(data.get("spec")).get("json"), source)
     elif kind == "ConfigMap":
-        yield from _unwrap_config_map(data, source)
+        yield from _unwrap_config_map(data, source, rejected)
     elif isinstance(data.get("items"), list) and (kind.endswith("List") or kind == ""):
         for index, item in enumerate(data["items"]):
-            yield from _unwrap(item, f"{source}:items[{index}]")
+            yield from _unwrap(item, f"{source}:items[{index}]", rejected)
     elif version or (kind and "spec" in data):
         raise NotADashboardError(f"{source} is not a dashboard: it is a {kind or 'resource'} of {version or 'no API'}")
     elif isinstance(data.get("spec"), dict) and "panels" not in data:
@@ -108,12 +109,17 @@ def _unwrap_answer(data: JsonMapping, source: str) -> Iterator[FoundDashboard]:
         )
 
 
-def _unwrap_config_map(data: JsonMapping, source: str) -> Iterator[FoundDashboard]:
+def _unwrap_config_map(data: JsonMapping, source: str, rejected: list[str] | None) -> Iterator[FoundDashboard]:
     texts = {key: text for key, text in as_object(data.get("data")).items() if key.endswith(_TEXT_SUFFIXES)}
     if not texts:
         raise NotADashboardError(f"{source} is a ConfigMap without a JSON or YAML file in its `data`")
     for key, text in texts.items():
-        yield from _unwrap_text(text, f"{source}:{key}")
+        try:
+            yield from _unwrap_text(text, f"{source}:{key}")
+        except DeckwatchError as error:
+            if rejected is None:
+                raise
+            rejected.append(str(error))
 
 
 def _unwrap_text(text: object, source: str) -> Iterator[FoundDashboard]:

@@ -13,7 +13,7 @@ from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.yaml_file import parse_yaml
 from deckwatch.core.yaml_write import dump_yaml
 from deckwatch.dashboards.schema_v2 import build_resource, find_dashboards
-from deckwatch.provisioning import dashboard_conversion, dashboard_file
+from deckwatch.provisioning import dashboard_conversion, dashboard_file, dashboard_sources
 
 PANEL = {"id": 1, "type": "text", "title": "Words", "gridPos": {"x": 0, "y": 0, "w": 24, "h": 4}}
 
@@ -117,3 +117,15 @@ def test_a_path_without_a_suffix_is_a_folder_that_is_made(tmp_path, names):
     result = CliRunner().invoke(_grafana_convert.command, [str(source), "--to", "classic", "-o", str(out)])
     assert (result.exit_code, result.output) == (0, "")
     assert sorted(path.name for path in out.iterdir()) == [f"{name}.json" for name in names]
+
+
+def test_an_invalid_entry_of_a_config_map_does_not_affect_the_others(tmp_path):
+    texts = {"a.json": "{", "b.json": json.dumps({"title": "B", "uid": "b", "panels": [PANEL]}), "c.json": "[]"}
+    source = tmp_path / "configmap.yaml"
+    source.write_text(dump_yaml({"apiVersion": "v1", "kind": "ConfigMap", "data": texts}))
+    for word in (source, tmp_path):
+        read = dashboard_sources.read_sources([str(word)], lambda: pytest.fail("no server is named"))
+        assert [found.name for found in read.found] == ["b"]
+        assert [reason.split(" ")[0] for reason in read.rejected] == [f"{source}:a.json", f"{source}:c.json"]
+    with pytest.raises(DeckwatchError, match=r"a\.json is not JSON"):
+        dashboard_file.read_dashboards(source)
