@@ -39,7 +39,7 @@ class ConvertedDashboard:
 
 def convert_dashboard(found: FoundDashboard, target: Target) -> ConvertedDashboard:
     """Return a dashboard in another form, complete even if it already has this form."""
-    losses: list[str] = []
+    losses = found.list_notes()
     name = found.name or make_slug(str(found.spec.get("title") or "")) or "dashboard"
     if target == "v2":
         spec = _to_v2(found, losses)

@@ -108,10 +108,10 @@ def file_name(found: FoundDashboard) -> str:
 
 def _read_classic(found: FoundDashboard) -> tuple[JsonObject, list[str]]:
     """Return the answer of Grafana's API that has this dashboard, and what its form cannot express."""
-    model, notes = found.spec, []
+    model, notes = found.spec, found.list_notes()
     if found.form == "v2":
         converted = schema_v2.convert_to_classic(found.spec, keeps_sections=True)
-        model, notes = converted.model, [str(loss) for loss in converted.losses]
+        model, notes = converted.model, [*notes, *map(str, converted.losses)]
     title = found.folder_title
     if found.folder and not title:
         title = found.folder

@@ -24,6 +24,9 @@ _MAX_DEPTH = 100
 _EXPECTED = "expected `panels`, or `elements` and `layout`, or a resource of dashboard.grafana.app"
 _TEXT_SUFFIXES = (".json", ".yaml", ".yml")
 
+# With "" for a bare model; the API of 12.x has the alpha and beta versions.
+_KNOWN_VERSIONS = frozenset(("", "v0alpha1", "v1alpha1", "v1beta1", "v1", "v2alpha1", "v2beta1", "v2"))
+
 Form = Literal["classic", "v1", "v2"]
 
 
@@ -42,6 +45,12 @@ class FoundDashboard:
     name: str = ""
     folder: str = ""
     folder_title: str = ""
+
+    def list_notes(self) -> list[str]:
+        """Return a sentence if the version of the API is unknown, otherwise nothing."""
+        return (
+            [] if self.version in _KNOWN_VERSIONS else [f"apiVersion: {self.version} is unknown, read as {self.form}"]
+        )
 
 
 class NotADashboardError(DeckwatchError):

@@ -129,3 +129,9 @@ def test_an_invalid_entry_of_a_config_map_does_not_affect_the_others(tmp_path):
         assert [reason.split(" ")[0] for reason in read.rejected] == [f"{source}:a.json", f"{source}:c.json"]
     with pytest.raises(DeckwatchError, match=r"a\.json is not JSON"):
         dashboard_file.read_dashboards(source)
+
+
+def test_an_unknown_version_of_the_api_is_named():
+    resource = build_resource({"title": "T", "panels": [PANEL]}, "t", version="v3")
+    assert convert(resource, "v1").losses == ["apiVersion: v3 is unknown, read as v1"]
+    assert convert(resource | {"apiVersion": "dashboard.grafana.app/v1"}, "v1").losses == []
