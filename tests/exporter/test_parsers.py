@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dns.message
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from deckwatch import exporter
 from deckwatch.exporter.sources import procnet
 from deckwatch.exporter.sources.container import UNREADABLE
+from deckwatch.exporter.sources.errors import UnexpectedAnswer
 from deckwatch.exporter.sources.procfs import ParseError
 from deckwatch.exporter.sources.source_failures import SourceFailure
 
@@ -32,6 +34,7 @@ WORLDS = Path(__file__).parents[1] / "worlds"
 REAL = [path.read_bytes() for path in sorted(WORLDS.glob("*/**/*")) if path.is_file() and path.suffix != ".json"]
 INSPECTS = [data for path in WORLDS.glob("*/engine.json") for data in json.loads(path.read_text())["containers"]]
 HUGE = 1 << 20
+QUERY = dns.message.make_query("shop.example", "A")
 
 BYTES = st.binary() | st.builds(
     lambda data, start, end, more, other: data[start:end] + more + other[-start:],
@@ -99,6 +102,7 @@ def inputs(function: Callable[..., Any]) -> st.SearchStrategy[tuple[Any, ...]]:
         "Iterable[bytes]": BYTES.map(bytes.splitlines),
         "str": st.text(max_size=200) | BYTES.map(lambda data: data.decode("utf-8", "replace")),
         "int": st.integers(1, 1000),
+        "dns.message.QueryMessage": st.just(QUERY),
         "Collection[int]": st.sets(st.integers(0, 65535), max_size=3),
         "Callable[[str], bool] | None": st.sampled_from([None, str.isalpha]),
         "Mapping[str, Any]": structure,
@@ -110,9 +114,9 @@ def inputs(function: Callable[..., Any]) -> st.SearchStrategy[tuple[Any, ...]]:
 
 
 def check_errors(function: Callable[..., Any], *arguments: Any) -> None:
-    """Call a parser; it may raise ValueError or SourceFailure with a message, UNREADABLE for an engine's responses."""
+    """Call a parser; it may raise an error of its own with a message, UNREADABLE for an engine's responses."""
     from_engine = "Mapping" in str(next(iter(inspect.signature(function).parameters.values())).annotation)
-    allowed = UNREADABLE if from_engine else (ValueError, SourceFailure)
+    allowed = UNREADABLE if from_engine else (ValueError, SourceFailure, UnexpectedAnswer)
     try:
         function(*arguments)
     except allowed as error:
@@ -146,6 +150,7 @@ def test_small_and_huge_input(name: str, piece: bytes):
     for text in (b"", piece, piece * (HUGE // len(piece))):
         kinds = {"bytes": text, "str": text.decode(), "int": 100, "Iterable[bytes]": text.splitlines()}
         kinds["Collection[int]"] = (22, 80)
+        kinds["dns.message.QueryMessage"] = QUERY
         kinds["Callable[[str], bool] | None"] = str.isalpha
         takes = inspect.signature(PARSERS[name]).parameters.values()
         check_errors(PARSERS[name], *(kinds[str(parameter.annotation)] for parameter in takes))
