@@ -173,8 +173,8 @@ NAMED = [
     Sabotage(
         "another data source's language",
         "dashboards/host/host.yaml",
-        "- lines: load",
-        "- lines: [{sql: select 1}, load]",
+        "- lines: cpu_per_core",
+        "- lines: [{sql: select 1}, cpu_per_core]",
     ),
     Sabotage("a tab", "dashboards/host/host.yaml", "        - cores", "\t- cores"),
     Sabotage("a key of a panel of another type", "dashboards/host/host.yaml", "legend_at: hidden", "trend: true"),
