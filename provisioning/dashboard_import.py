@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import DeckwatchError
+from deckwatch.core.whole_file import replace_file
 from deckwatch.dashboards import panel_types, schema_v2
 from deckwatch.dashboards.grafana_model import MAX_UID, is_generated_uid, make_slug
 from deckwatch.dashboards.importing import Imported, Importer
@@ -90,9 +91,7 @@ def write_files(run: ImportRun, *, force: bool = False) -> ImportRun:
             written.rejected.append(f"{file.path} already exists; --force overwrites")
             continue
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.path.with_name(f".{file.path.name}.new")
-        temporary.write_text(f"# {HEADER}\n{file.imported.text}", encoding="utf-8")
-        temporary.replace(file.path)
+        replace_file(file.path, f"# {HEADER}\n{file.imported.text}".encode())
         written.files.append(file)
     return written
 

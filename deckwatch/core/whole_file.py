@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
 def replace_file(path: Path, data: bytes, *, mode: int | None = None, is_synced: bool = True) -> None:
     """Replace a file, or create it; raises OSError, after which the former content is still there.
 
+    A device or a pipe, such as /dev/stdout, is written to instead: root would replace /dev/null for the whole machine.
+
     `mode` is independent of the umask; without it, new files have the umask's. `is_synced` waits for the disk: without
     it, a power failure may undo the write, and some file systems do not report that they are full.
     """
+    if _is_stream(path):
+        _write_stream(path, data)
+        return
     fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     try:
         # In a folder that others may write to, the name could be a link to another file: it is created or nothing.
@@ -42,3 +48,20 @@ def _create_file(path: Path, mode: int) -> int:
     except FileExistsError:
         path.unlink()
         return os.open(path, flags, mode)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a device or a pipe has this name, also at the end of links."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode)
+
+
+def _write_stream(path: Path, data: bytes) -> None:
+    """Write to a device or a pipe; raises OSError, also for a pipe that nothing reads, where opening it would wait."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.set_blocking(descriptor, True)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+        file.write(data)
