@@ -12,7 +12,7 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.core.project import Project
+    from deckwatch.provisioning.stack import Built
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -127,6 +128,7 @@ class Shops:
     """The running applications after the load, and a Prometheus that has scraped them."""
 
     project: Project
+    built: Built
     loads: dict[str, Load]
     end: float
     client: Client
@@ -138,9 +140,8 @@ class Shops:
 
     def panel(self, title: str) -> dict[str, dict[tuple[str, ...], float]]:
         """Return what a panel of the application dashboard shows now: by service, by the values of other labels."""
-        built = _BUILT.setdefault(self.project.folder, stack.build(self.project))
         result: dict[str, dict[tuple[str, ...], float]] = {}
-        for query in built.dashboards:
+        for query in self.built.dashboards:
             if query.uid == "application" and query.kind == "panel" and query.title == title:
                 answer = self.client.get("/api/v1/query", query=query.to_promql(f"{WINDOW}s", "1h"))
                 for series in answer["data"]["result"]:
@@ -148,9 +149,6 @@ class Shops:
                     others = tuple(value for name, value in labels.items() if name not in ("service", "__name__"))
                     result.setdefault(labels["service"], {}).setdefault(others, float(series["value"][1]))
         return result
-
-
-_BUILT: dict[Any, Any] = {}
 
 
 @pytest.fixture(scope="module")
@@ -202,13 +200,14 @@ def shops(tmp_path_factory, need, shop_builder, backend) -> Iterator[Shops]:
             entries.append({"service": name, "url": page, "speaks": name})
         (folder / "deckwatch.yaml").write_text(yaml.safe_dump({"scrape": entries}))
         project = _project.load_project(folder)
+        built = stack.build(project)  # now, since it would slow down the load
         prometheus = running.enter_context(LocalStack(project, folder / "state", (PROMETHEUS,), every="1s", ports={}))
         threads = [threading.Thread(target=load.send) for load in loads.values()]
         for thread in threads:
             thread.start()
         time.sleep(LOAD_SECONDS)
         client = Client(prometheus.url(PROMETHEUS))
-        shops = Shops(project, loads, time.monotonic(), client)
+        shops = Shops(project, built, loads, time.monotonic(), client)
         for title in ("Current values", "Errors", "Responses by status", "Response time", "Handlers"):
             PANELS[title] = shops.panel(title)
         for load in loads.values():
