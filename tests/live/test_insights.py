@@ -214,7 +214,7 @@ def test_a_prometheus_younger_than_the_range(remembering, tmp_path):
     )
     week = run("--prometheus", server.url, folder=tmp_path)
     assert week.stdout == "nothing found that should be changed\n"
-    assert "Prometheus has samples for 1 % of the last 7d; what needs all of it is not found" in week.stderr
+    assert "Prometheus has samples for 2 % of the last 7d; what needs all of it is not found" in week.stderr
     hours = run("--prometheus", server.url, "--range", "2h", folder=tmp_path)
     assert "shop on web-1 never used more than 10 % of its memory limit" in " ".join(hours.stdout.split())
     assert hours.stderr.startswith("not measured here, ")
