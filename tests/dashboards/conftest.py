@@ -47,12 +47,14 @@ def build(catalog, child):
 # Grafana publishes these under other names than its panels have.
 PUBLISHED = {"dashlist": "dashboardlist", "annolist": "annotationslist"}
 
-# Options that came after the captured schemas, with 12.4; earlier versions ignore them.
+# Options of panels and of their fields that came after the captured schemas; earlier versions ignore them.
 NEWER = {
-    "gauge": {
+    ("table", "Options"): {"enablePagination"},
+    ("table", "FieldConfig"): {"footer"},
+    ("gauge", "Options"): {
         *("barShape", "barWidthFactor", "effects", "endpointMarker"),
         *("segmentCount", "shape", "sparkline", "textMode"),
-    }
+    },
 }
 
 
@@ -85,11 +87,14 @@ class GrafanasSchemas:
                 continue
             # The schemas of cells differ by type, whose value they leave open: several match the same cell.
             schemas = json.loads(self._file(panel).read_text().replace('"oneOf"', '"anyOf"'))
-            for part, value in (
-                ("Options", {key: v for key, v in panel["options"].items() if key not in NEWER.get(panel["type"], ())}),
+            for part, given in (
+                ("Options", panel["options"]),
                 ("FieldConfig", panel.get("fieldConfig", {}).get("defaults", {}).get("custom")),
             ):
-                if part in schemas["definitions"] and value is not None:
+                if part in schemas["definitions"] and given is not None:
+                    value = {
+                        key: each for key, each in given.items() if key not in NEWER.get((panel["type"], part), ())
+                    }
                     values = jsonschema_rs.Draft7Validator({**schemas, "$ref": f"#/definitions/{part}"})
                     result += [f"{panel['title']}: {e.instance_path}: {e.message}" for e in values.iter_errors(value)]
         return result
