@@ -95,7 +95,8 @@ def test_uids_panel_numbers_and_overrides_survive(copy) -> None:
     assert model["uid"] == "shop"
     assert {title: panels[title] for title in PANELS} == PANELS
     host = json.loads(next(text for path, text in files.items() if path.endswith("/host.json")))
-    (load,) = (panel for panel in host["panels"] if panel["title"] == "Load per core" and panel["type"] == "timeseries")
+    shown = [panel for row in host["panels"] for panel in (row, *row.get("panels", []))]
+    (load,) = (panel for panel in shown if panel["title"] == "Load per core" and panel["type"] == "timeseries")
     assert load["gridPos"]["w"] == 12
     assert "> 0.6" in next(text for path, text in files.items() if path.endswith("rules/host.yaml"))
 
