@@ -30,7 +30,8 @@ _ALERTS = re.compile(r"\bALERTS\b")
 _OPTIONAL = "container_label_"  # which of these labels a container has depends on who starts it
 # Labels that a join adds where there is something to join: `a * on (id) group_left (title) b or a unless on (id) b`.
 _JOINED_LABELS = re.compile(r"\bgroup_left\s*\(([^)]*)\)")
-_UNJOINED = re.compile(r"\bor\b.*\bunless\s+on\b", re.DOTALL)
+_OR = re.compile(r"\bor\b")
+_UNLESS_ON = re.compile(r"\bunless\s+on\b")
 
 Mode = Literal["range", "instant"]
 
@@ -184,7 +185,8 @@ def _expect_result(panel: PanelSpec, query: Query) -> ExpectedResult:
 
 def _list_joined_labels(expr: str) -> set[str]:
     """Return the labels of an expression's joins that series without a partner lack."""
-    if not _UNJOINED.search(expr):
+    first = _OR.search(expr)
+    if first is None or not _UNLESS_ON.search(expr, first.end()):
         return set()
     return {label.strip() for match in _JOINED_LABELS.finditer(expr) for label in match[1].split(",")}
 
