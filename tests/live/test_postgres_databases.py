@@ -31,12 +31,18 @@ def test_tables_of_every_database_are_shown(postgres_server, watch_postgres, eve
         server.sql(f"{TABLE}; INSERT INTO goods SELECT i, 'x' FROM generate_series(1, 7) AS i", name)
     server.sql("CREATE DATABASE closed ALLOW_CONNECTIONS false")
     watched = watch_postgres(a={"dsn": server.dsn, "databases_every": "1s"})
-    page = eventually(lambda: visited(watched, number=3))
-    assert not watched.errors("a")
-    assert tables(page, "crm")
-    assert page['deckwatch_postgres_databases_failed{server="a"}'] == 0
     labels = 'server="a",datname="stock",schemaname="public",relname="goods"'
-    assert page[f"pg_stat_user_tables_n_tup_ins{{{labels}}}"] == 7
+    rows = f"pg_stat_user_tables_n_tup_ins{{{labels}}}"
+
+    def find_statistics():
+        """Return the page with the statistics of both databases, which the server writes after a session has ended."""
+        page = visited(watched, number=3)
+        return page if page and tables(page, "crm") and page.get(rows) else None
+
+    page = eventually(find_statistics)
+    assert not watched.errors("a")
+    assert page['deckwatch_postgres_databases_failed{server="a"}'] == 0
+    assert page[rows] == 7
     assert (
         page[f"pg_stat_user_tables_table_size_bytes{{{labels}}}"]
         == server.sql("SELECT pg_table_size('goods')", "stock")[0][0]
