@@ -19,6 +19,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from deckwatch.core import own_command
 from deckwatch.provisioning import program
 from deckwatch.provisioning.program import find_program
 
@@ -148,3 +149,9 @@ class Need:
 def need() -> Need:
     """Ask for a program: `need("promtool", get="apt-get install prometheus")` gives its path or skips the test."""
     return Need()
+
+
+@pytest.fixture(autouse=True)
+def forget_project(monkeypatch):
+    """Let no message name the project of an earlier test's command."""
+    monkeypatch.setattr(own_command, "_projects", [])
