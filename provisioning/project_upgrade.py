@@ -53,7 +53,7 @@ class Upgrade:
 
 
 def plan_upgrade(folder: Path) -> Upgrade:
-    """Return what brings a project up to date; raises DeckwatchError without a project, InvalidInput if it is newer."""
+    """Return the changes of an upgrade; raises DeckwatchError without a project, InvalidInput if it is newer."""
     if not (folder / FILE).is_file():
         raise DeckwatchError(f"there is no {FILE} in {folder.resolve()}")
     upgrade = Upgrade()

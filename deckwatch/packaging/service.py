@@ -157,7 +157,7 @@ def find_command() -> list[str]:
 
 
 def find_closed_folder(command: Sequence[str]) -> Path | None:
-    """Return what keeps other users from running a command: a folder that they cannot enter or a file not readable."""
+    """Return a folder or file of the command that other users cannot read; None if there is none."""
     needed = [Path(word) for word in (*command[:2], sys.executable, __file__) if word.startswith("/")]
     for path in dict.fromkeys(each for word in needed for each in (word, word.resolve())):
         for folder in reversed(path.parents):

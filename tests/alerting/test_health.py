@@ -141,7 +141,7 @@ def overall(score, state):
 
 
 def because(**values):
-    """Return what explains what: shop="stock"."""
+    """Return the cause of each component: shop="stock"."""
     return {
         f'component:health:because{{component="{name}", because="{other}"}}': score
         for name, (other, score) in values.items()
