@@ -23,7 +23,20 @@ _COPIED_LABEL = re.compile(r"\{\{-?\s*(?:\$labels|\.Labels)\.(\w+)\s*-?\}\}")
 RULES_FOLDER = "prometheus/rules"
 RUNBOOKS_FOLDER = "runbooks"
 _KEY_ORDER = (
-    *("groups", "name", "interval", "record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"),
+    *(
+        "namespace",
+        "groups",
+        "name",
+        "partial_response_strategy",
+        "interval",
+        "record",
+        "alert",
+        "expr",
+        "for",
+        "keep_firing_for",
+        "labels",
+        "annotations",
+    ),
     *("summary", "description", "rule_files", "evaluation_interval", "input_series", "promql_expr_test"),
     *("eval_time", "series", "values", "exp_samples", "alertname", "severity", "owner"),
 )

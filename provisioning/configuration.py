@@ -11,6 +11,7 @@ from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
 from deckwatch.provisioning import scrape_targets
+from deckwatch.provisioning.storage import read_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,10 @@ _MAX_SCRAPE_SECONDS = 10  # Prometheus' default timeout; a shorter interval lowe
 _LABELS_EXPANDED_SINCE = "3.0"  # before, only with --enable-feature=expand-external-labels
 _GRAFANA = "local grafana = import 'provisioning/grafana.libsonnet';"
 _UNUSED = ("alerting", "notifiers", "plugins")
-_ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
+_ORDER = (
+    *("apiVersion", "job_name", "name", "uid", "type", "global", "remote_write", "rule_files", "alerting"),
+    "scrape_interval",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def render_files(
     project: Project, folders: Sequence[Folder], renderer: Renderer, build: BuildSettings
 ) -> list[Artifact]:
     """Return prometheus.yml and the provisioning files."""
-    jobs = load_contract()["jobs"]
+    jobs, storage = load_contract()["jobs"], read_storage(project)
     settings = {
         "interval": build.interval,
         "timeout": f"{min(_MAX_SCRAPE_SECONDS, build.interval_seconds):g}s",
@@ -55,13 +59,16 @@ def render_files(
         "speaks_label": load_contract()["speaks_label"],
         "alertmanager": _server_settings(build.addresses.internal_alertmanager),
         "prometheus": _server_settings(build.addresses.internal_prometheus),
+        "remote_write": [storage.remote_write()] if storage else [],
+        "evaluates": not (storage and storage.evaluates),
     }
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
     datasources = renderer.evaluate(
-        f"{_GRAFANA} function(interval, urls, others) grafana.datasources(interval, urls, others)",
+        f"{_GRAFANA} function(interval, urls, others, engine) grafana.datasources(interval, urls, others, engine)",
         interval=build.interval,
         urls={"prometheus": build.addresses.internal_prometheus, "alertmanager": build.addresses.internal_alertmanager},
         others=project.data.get("build", {}).get("data_sources", {}),
+        engine=storage.data_source() if storage else {},
     )
     # Grafana logs an error for each of its provisioning folders that does not exist.
     unused = [_yaml_artifact(f"grafana/provisioning/{name}/deckwatch.yaml", {"apiVersion": 1}) for name in _UNUSED]

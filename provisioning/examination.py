@@ -19,7 +19,7 @@ from deckwatch.core.problems import InvalidInput, has_errors
 from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import panel_types
 from deckwatch.exporter import config
-from deckwatch.provisioning import addresses, probe_intervals, scrape_options, scrape_targets, unread_files
+from deckwatch.provisioning import addresses, probe_intervals, scrape_options, scrape_targets, storage, unread_files
 from deckwatch.provisioning.documents import INSIGHTS, load_documents
 from deckwatch.provisioning.metric_catalog import load_catalog
 from deckwatch.provisioning.project_paths import with_project_paths
@@ -168,6 +168,7 @@ def _run_checks(project: Project, settings: BuildSettings, vocabulary: Vocabular
     yield from config.find_problems(project, settings.collector_names)
     yield from scrape_targets.find_problems(project)
     yield from scrape_options.find_problems(project, settings.targets, settings.interval_seconds)
+    yield from storage.find_problems(project)
     yield from probe_intervals.find_problems(
         project, vocabulary.catalog, models.alerts.groups, settings.interval_seconds
     )

@@ -209,7 +209,9 @@ class MixinWriter:
                 self._add_error(place, f"{rule_name} of {name}: {error}")
                 continue
             targets = self.catalog.targets
-            self.files.problems += promql_versions.version_problems(rule["expr"], targets, lambda _: place)
+            self.files.problems += promql_versions.version_problems(
+                rule["expr"], targets, lambda _: place, in_rule=True
+            )
             if "alert" in rule and self.alerts.setdefault(rule_name, mixin.folder) != mixin.folder:
                 hint = f"also in {self.alerts[rule_name]}; both notify the same receivers"
                 self._add_warning(place, f"duplicate alert name {rule_name} in {name}", hint)

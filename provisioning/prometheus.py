@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.http import Client
 from deckwatch.core.query_response import read_series
 from deckwatch.provisioning.scrape_interval import fetch_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SPAN_SECONDS = 3600  # of a range query
 POINTS = 240  # per graph; Grafana requests about one per pixel
@@ -18,16 +21,21 @@ _QUERY_SECONDS = 60.0
 class Prometheus:
     """A live server. It may be used from several threads, each with its own connection.
 
-    `seconds` limits the wait for each response.
+    `seconds` limits the wait for each response; `headers` are sent with each request.
     """
 
-    def __init__(self, url: str, *, seconds: float = _QUERY_SECONDS) -> None:
+    def __init__(self, url: str, *, seconds: float = _QUERY_SECONDS, headers: Mapping[str, str] | None = None) -> None:
         self.url = url
         self._seconds = seconds
+        self._headers = headers
         self._local = threading.local()
         self._clients: list[Client] = []
         # The real scrape interval in seconds, from which Grafana derives $__rate_interval.
-        self.interval = fetch_interval(self._thread_client())
+        self.interval = self.find_interval()
+
+    def find_interval(self) -> float:
+        """Return the scrape interval of the server in seconds; raises NoConfiguration, and Unreachable."""
+        return fetch_interval(self._thread_client())
 
     def close(self) -> None:
         """Close all connections."""
@@ -70,6 +78,6 @@ class Prometheus:
     def _thread_client(self) -> Client:
         client: Client | None = getattr(self._local, "client", None)
         if client is None:
-            client = self._local.client = Client(self.url, seconds=self._seconds)
+            client = self._local.client = Client(self.url, seconds=self._seconds, headers=self._headers)
             self._clients.append(client)
         return client

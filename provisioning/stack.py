@@ -18,7 +18,7 @@ from deckwatch.core.targets import read_targets
 from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import output
 from deckwatch.dashboards.grafana_versions import find_feature
-from deckwatch.provisioning import configuration, mixin_export, mixins, scrape_options, scrape_targets
+from deckwatch.provisioning import configuration, mixin_export, mixins, scrape_options, scrape_targets, storage
 from deckwatch.provisioning.build_settings import FORMS, Form, Options, read_settings
 from deckwatch.provisioning.configuration import Folder
 from deckwatch.provisioning.examination import Checked, examine_files, gc_paused, start_renderer, summarize_checks
@@ -142,11 +142,13 @@ def _plan_files(project: Project, settings: BuildSettings, files: Files, rendere
         prefix = f"{output.FILES}/"
         return Plan(Artifact(file.path.removeprefix(prefix), file.text) for file in files.dashboards.artifacts)
     folders = [Folder(folder.path, folder.title, folder.path) for folder in files.dashboards.folders]
+    engine = storage.read_storage(project)
     return Plan(
         [
             *files.dashboards.artifacts,
             *files.alerts.artifacts,
             *files.mixins.artifacts,
+            *(engine.render_rules([*files.alerts.artifacts, *files.mixins.artifacts]) if engine else ()),
             *(Artifact(f"{alerting_render.RUNBOOKS_FOLDER}/{file.path}", file.text) for file in files.alerts.runbooks),
             *configuration.render_files(project, folders + files.mixins.folders, renderer, settings),
             *scrape_targets.compose_targets(project, settings.addresses).target_files(),

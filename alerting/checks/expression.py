@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 def check(context: Context) -> Iterator[Problem]:
     """Yield syntax errors, unknown metrics and unknown labels; those of a signal at its declaration."""
     for recording in context.recordings.values():
-        yield from expressions.expression_problems(recording.expr, context.catalog, recording.place_in_expr)
+        yield from expressions.expression_problems(
+            recording.expr, context.catalog, recording.place_in_expr, in_rule=True
+        )
         yield from _variable_problems(recording.expr, recording.place_in_expr)
     for alert in context.iter_alerts():
-        yield from expressions.expression_problems(alert.watched, context.catalog, alert.place_in_expr)
+        yield from expressions.expression_problems(alert.watched, context.catalog, alert.place_in_expr, in_rule=True)
         yield from _variable_problems(alert.watched, alert.place_in_expr)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from deckwatch.core.project import Project
     from deckwatch.provisioning.prometheus import Prometheus
     from deckwatch.provisioning.stack import Built
     from deckwatch.provisioning.verify import Query, QueryResult
@@ -27,6 +28,16 @@ _UNLIMITED = 10_000  # columns
 @click.command()
 @click.option(
     "--prometheus", metavar="URL", default="http://127.0.0.1:9090", show_default=True, help="Address of Prometheus."
+)
+@click.option(
+    "--engine",
+    metavar="NAME",
+    help="Name of the engine for long-term storage that answers at this address instead of Prometheus.",
+)
+@click.option(
+    "--compare-with",
+    metavar="URL",
+    help="Address of a Prometheus with the same samples: also report queries whose series or values differ from it.",
 )
 @_options.timeout_option(0.0, "How long to retry queries without data before giving up.", least=0)
 @_options.former_option("--wait", "--timeout")
@@ -50,6 +61,8 @@ def command(
     /,
     *,
     prometheus: str,
+    engine: str | None,
+    compare_with: str | None,
     timeout: float,
     slowest: int,
     junit: Path | None,
@@ -67,14 +80,14 @@ def command(
     from deckwatch.core.masking import mask_address, mask_secrets
     from deckwatch.core.problems import DeckwatchError
     from deckwatch.provisioning import stack, verify_report
-    from deckwatch.provisioning.prometheus import Prometheus
     from deckwatch.provisioning.verify import find_missing_labels, find_unmapped_pages, list_queries
 
     with _show.show_spinner("generating"):
         loaded = _project.load_project(project, keep_invalid=True)
         built = stack.build(loaded)
-    with contextlib.closing(Prometheus(prometheus)) as server:
+    with contextlib.closing(_open_server(prometheus, engine, loaded)) as server:
         answers = _run_queries(server, list_queries(built, server.interval), built, timeout)
+        differences = _compare_servers(compare_with, server, answers) if compare_with else 0
         targets = server.target_states()
         remarks = [*find_missing_labels(server), *find_unmapped_pages(server, loaded)]
     if not targets:
@@ -101,7 +114,38 @@ def command(
         _print_fault(answer)
     if faults:
         click.secho(f"{len(faults)} of {len(answers)} queries failed", err=True, bold=True)
-    return 1 if faults or unread else 0
+    return 1 if faults or unread or differences else 0
+
+
+def _open_server(url: str, engine: str | None, project: Project) -> Prometheus:
+    """Return the server at an address: Prometheus, or an engine by its name."""
+    from deckwatch.provisioning.engine_server import EngineServer, find_engine
+    from deckwatch.provisioning.prometheus import Prometheus
+
+    return EngineServer(url, find_engine(engine), project) if engine else Prometheus(url)
+
+
+def _compare_servers(url: str, server: Prometheus, answers: Sequence[QueryResult]) -> int:
+    """Print the queries whose result differs from that of the Prometheus at `url`.
+
+    Return the number of those for which only one of them has data: values of rates differ by design.
+    """
+    from deckwatch.core.masking import mask_address
+    from deckwatch.provisioning.engine_comparison import compare_servers
+    from deckwatch.provisioning.prometheus import Prometheus
+
+    with contextlib.closing(Prometheus(url)) as reference:
+        compared = compare_servers(reference, server, [answer.query for answer in answers])
+    differing = [one for one in compared if one.difference]
+    for one in differing:
+        place = click.style(f"{one.query.place}: ", bold=True)
+        title = click.style(f"{one.query.page}, {one.query.kind} {one.query.title!r}: ", fg="yellow")
+        click.echo(f"{place}{title}{one.difference}\n    {' '.join(one.query.expr.split())}", err=True)
+    faults = sum(one.is_fault for one in compared)
+    total, named = sum(one.has_data for one in compared), sum(one.keeps_name for one in compared)
+    what = f"{len(differing)} of {total} queries with data differ from {mask_address(url)}"
+    click.echo(f"{what}, {faults} in whether there is data; {named} keep the metric's name", err=True)
+    return faults
 
 
 def _run_queries(server: Prometheus, questions: Sequence[Query], built: Built, seconds: float) -> list[QueryResult]:

@@ -30,7 +30,9 @@ def check_expression(document: Document, path: Path, base: int, text: str, catal
     return list(expression_problems(text, catalog, lambda offset: document.place_in_text(path, base + offset)))
 
 
-def expression_problems(text: str, catalog: Catalog, place: Callable[[int], Place]) -> Iterator[Problem]:
+def expression_problems(
+    text: str, catalog: Catalog, place: Callable[[int], Place], *, in_rule: bool = False
+) -> Iterator[Problem]:
     """Yield the problems of an expression; `place` turns an offset into a Place."""
     try:
         promql.check_syntax(text)
@@ -38,7 +40,7 @@ def expression_problems(text: str, catalog: Catalog, place: Callable[[int], Plac
     except promql.PromqlError as error:
         yield Problem(place(error.offset), str(error), check="promql_syntax")
         return
-    yield from promql_versions.version_problems(text, catalog.targets, place)
+    yield from promql_versions.version_problems(text, catalog.targets, place, in_rule=in_rule)
     for selector in selectors:
         yield from _selector_problems(selector, catalog, place)
     yield from _grouping_problems(text, selectors, catalog, place)

@@ -67,11 +67,16 @@ _TRIM_SINCE = "3.11"
 _QUOTED_NAMES_SINCE = "3.0"  # quoted names of metrics and labels
 
 
-def version_problems(text: str, targets: Targets, place: Callable[[int], Place]) -> Iterator[Problem]:
+def version_problems(
+    text: str, targets: Targets, place: Callable[[int], Place], *, in_rule: bool = False
+) -> Iterator[Problem]:
     """Yield an error for each function the target lacks, and a warning for each that needs a feature flag.
 
+    The target includes the engine that answers queries, unless the expression is a rule's that Prometheus evaluates.
     `place` turns an offset into a Place. Raises PromqlError.
     """
+    if in_rule and not targets.engine_rules:
+        targets = replace(targets, engine="")
     for problem in _problems_by_offset(text, targets):
         yield replace(problem, place=place(problem.place.column))
 
@@ -79,7 +84,20 @@ def version_problems(text: str, targets: Targets, place: Callable[[int], Place])
 @functools.lru_cache(maxsize=4096)  # many panels show the same expression
 def _problems_by_offset(text: str, targets: Targets) -> tuple[Problem, ...]:
     """Return the problems, whose column is the offset."""
-    return tuple(_find_problems(text, targets, lambda offset: Place("", 0, offset)))
+    problems = list(_find_problems(text, targets, lambda offset: Place("", 0, offset)))
+    if targets.engine:
+        problems += _engine_problems(text, targets)
+    return tuple(problems)
+
+
+def _engine_problems(text: str, targets: Targets) -> Iterator[Problem]:
+    """Yield the problems of the engine that answers queries."""
+    from deckwatch.core import promql_engines  # noqa: PLC0415 - most projects have none
+
+    yield from promql_engines.engine_problems(text, targets, Place("", 0, 0))
+    if (syntax := promql_engines.syntax_targets(targets)) is not None:
+        problems = _find_problems(text, syntax, lambda offset: Place("", 0, offset))
+        yield from (problem for problem in problems if problem.severity == "error")
 
 
 def _find_problems(text: str, targets: Targets, place: Callable[[int], Place]) -> Iterator[Problem]:

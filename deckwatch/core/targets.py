@@ -43,11 +43,18 @@ _HINT = "build: targets:"
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The versions the bundle is written for, such as "0.25"; by default the current ones."""
+    """The versions the bundle is written for, such as "0.25"; by default the current ones.
+
+    `engine` is the name of the one that answers queries instead of Prometheus, "" for none; `engine_rules` tells
+    whether it also evaluates the rules.
+    """
 
     grafana: str = PROGRAMS["grafana"].default
     prometheus: str = PROGRAMS["prometheus"].default
     alertmanager: str = PROGRAMS["alertmanager"].default
+    engine: str = ""
+    engine_version: str = ""
+    engine_rules: bool = False
 
     def version_of(self, program: ProgramName) -> str:
         """Return a program's version."""
@@ -78,8 +85,9 @@ def read_targets(document: Document) -> tuple[Targets, list[Problem]]:
 
     A version newer than the newest known one is treated as that one, with a warning.
     """
-    versions: dict[str, Any] = ((document.data or {}).get("build") or {}).get("targets") or {}
-    accepted: dict[str, str] = {}
+    build: dict[str, Any] = (document.data or {}).get("build") or {}
+    versions: dict[str, Any] = build.get("targets") or {}
+    accepted: dict[str, Any] = _read_engine(build.get("storage") or {})
     problems: list[Problem] = []
     for name, program in PROGRAMS.items():
         if name not in versions:
@@ -98,6 +106,20 @@ def read_targets(document: Document) -> tuple[Targets, list[Problem]]:
         hint = f"supported: {program.oldest} to {program.newest}"
         problems.append(Problem(place, message, hint, check="target"))
     return Targets(**accepted), problems
+
+
+def _read_engine(storage: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the engine that answers queries; {} where Prometheus does, as for a copy of some series."""
+    evaluates = is_rule_engine(storage)
+    if not storage or (storage.get("series") == "recorded" and not evaluates):
+        return {}
+    version = str(storage.get("version", ""))
+    return {"engine": str(storage.get("engine", "")), "engine_version": version, "engine_rules": evaluates}
+
+
+def is_rule_engine(storage: dict[str, Any]) -> bool:
+    """Return whether the engine in `build: {storage: …}` evaluates the rules: an agent cannot."""
+    return storage.get("rules") == "engine" or bool(storage.get("agent"))
 
 
 @functools.cache

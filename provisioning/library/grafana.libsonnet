@@ -20,11 +20,27 @@ local otherSource(kind, options) = {
   }
 );
 
+local headers(engine) = std.get(engine, 'headers', {});
+
+local headerNames(engine) = {
+  ['httpHeaderName%d' % (i + 1)]: std.objectFields(headers(engine))[i]
+  for i in std.range(0, std.length(headers(engine)) - 1)
+};
+
+// A tenant's name is no secret, but Grafana takes the values of headers only among the secrets.
+local headerValues(engine) = if headers(engine) == {} then {} else {
+  secureJsonData: {
+    ['httpHeaderValue%d' % (i + 1)]: literal(std.objectValues(headers(engine))[i])
+    for i in std.range(0, std.length(headers(engine)) - 1)
+  },
+};
+
 {
   // interval: the real scrape interval. Grafana derives $__rate_interval from it; a wrong one gives empty rates.
   // urls: {prometheus, alertmanager} as Grafana reaches them; '' for those from the environment.
   // others: {loki, jaeger, postgres}, as in the project's build: data_sources:.
-  datasources(interval, urls, others={}):: {
+  // engine: {url, type, headers} of the one that answers queries instead of Prometheus, or {}. Series keep the uid.
+  datasources(interval, urls, others={}, engine={}):: {
     apiVersion: 1,
     prune: true,
     datasources: [
@@ -33,7 +49,8 @@ local otherSource(kind, options) = {
         uid: 'deckwatch-prometheus',
         type: 'prometheus',
         access: 'proxy',
-        url: if urls.prometheus == '' then '${DECKWATCH_PROMETHEUS_URL}' else literal(urls.prometheus),
+        url: if engine != {} then literal(engine.url)
+        else if urls.prometheus == '' then '${DECKWATCH_PROMETHEUS_URL}' else literal(urls.prometheus),
         isDefault: true,
         editable: false,
         jsonData: {
@@ -41,10 +58,10 @@ local otherSource(kind, options) = {
           timeInterval: interval,
           manageAlerts: true,
           alertmanagerUid: 'deckwatch-alertmanager',
-          prometheusType: 'Prometheus',
+          prometheusType: std.get(engine, 'type', 'Prometheus'),
           disableRecordingRules: true,  // otherwise every page loads all rules, for hints in Explore
-        },
-      },
+        } + headerNames(engine),
+      } + headerValues(engine),
       {
         name: 'Alertmanager',
         uid: 'deckwatch-alertmanager',

@@ -5,6 +5,7 @@
 //   jobs: {name: {collect?, exclude?, target_per?}} as in contract.yaml; order: their names;
 //   accesses: [{label, name, config}] for protected hosts, whose targets carry the label; access_label: its name
 //   application_accesses: the same for applications' pages, whose config may contain any option of a scrape configuration
+//   remote_write: entries of Prometheus' remote_write; evaluates: whether Prometheus evaluates the rules
 //   prometheus, alertmanager: {scheme, path} of their addresses, '' for the defaults
 //   engines: [{docker, network?, config, speaks?, others?}]; scrape_label: the container label with port and path of its
 //     page, as 8000/metrics; speaks_label: that with its dialect. `speaks` is the dialect of the containers of this entry,
@@ -93,8 +94,10 @@ function(settings) {
     evaluation_interval: settings.interval,
     [if settings.labels != {} then 'external_labels']: externalLabels(settings),
   },
-  rule_files: ['rules/*.yaml'],
-  alerting: { alertmanagers: [{
+  [if settings.remote_write != [] then 'remote_write']: settings.remote_write,
+  // An agent refuses a configuration with either of these.
+  [if settings.evaluates then 'rule_files']: ['rules/*.yaml'],
+  [if settings.evaluates then 'alerting']: { alertmanagers: [{
     file_sd_configs: targets('alertmanager'),
     [if settings.alertmanager.scheme != '' then 'scheme']: settings.alertmanager.scheme,
     [if settings.alertmanager.path != '' then 'path_prefix']: settings.alertmanager.path,

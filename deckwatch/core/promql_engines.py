@@ -1,0 +1,87 @@
+"""PromQL that the engine in `build: {storage: …}` lacks, refuses or evaluates differently."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deckwatch.core import promql
+from deckwatch.core.engine import load_engines
+from deckwatch.core.problems import Problem
+from deckwatch.core.targets import Targets, parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deckwatch.core.engine import Engine
+    from deckwatch.core.problems import Place
+    from deckwatch.core.targets import ProgramName
+
+HINT = "build: storage: engine:"
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxTargets(Targets):
+    """Targets that report syntax newer than the Prometheus of the same syntax as lacking in an engine.
+
+    `known` is newer syntax that the engine has nevertheless, in the words of `promql_versions`.
+    """
+
+    title: str = ""
+    known: frozenset[str] = frozenset()
+
+    def problems_if_older(self, program: ProgramName, since: str, what: str, place: Place) -> Iterator[Problem]:
+        """Yield a problem if `what` is syntax that the engine lacks; functions are looked up by their names."""
+        if what[:1].isdigit():
+            what = "a number with _"
+        if not (what.endswith("()") or what in self.known or self.supports(program, since)):
+            yield Problem(place, f"{self.title} does not know {what}", HINT, check="target")
+
+
+def find_engine(targets: Targets) -> tuple[Engine, tuple[int, int]] | None:
+    """Return the engine that answers queries, and its version; None where Prometheus does."""
+    engine = load_engines().get(targets.engine) if targets.engine else None
+    return (engine, parse_version(targets.engine_version or engine.newest)) if engine else None
+
+
+def syntax_targets(targets: Targets) -> SyntaxTargets | None:
+    """Return the targets by which the engine's syntax is checked; None where it is that of the target Prometheus."""
+    found = find_engine(targets)
+    if found is None or not found[0].syntax_of:
+        return None
+    engine, version = found
+    known = frozenset(what for what, since in engine.syntax.items() if not since or version >= parse_version(since))
+    return SyntaxTargets(prometheus=engine.syntax_of, title=engine.title, known=known)
+
+
+def function_problem(name: str, targets: Targets, place: Place, *, experimental: bool) -> Problem | None:
+    """Return what the engine of these targets lacks, refuses or changes in a function; None for nothing."""
+    found = find_engine(targets)
+    if found is None:
+        return None
+    engine, version = found
+    lack = engine.lacks.get(name)
+    if lack is not None and (not lack.since or version < parse_version(lack.since)):
+        since = f" before {lack.since}" if lack.since else ""
+        return Problem(place, f"{engine.title} does not know {name}(){since}", lack.instead or HINT, check="target")
+    if name in engine.differs:
+        message = f"{name}() differs in {engine.title}: {engine.differs[name]}"
+        return Problem(place, message, HINT, check="target", severity="warning")
+    if experimental and engine.experiments:
+        message = f"{name}() is experimental: {engine.title} evaluates it with {engine.experiments}"
+        return Problem(place, message, check="target", severity="warning")
+    return None
+
+
+def engine_problems(text: str, targets: Targets, place: Place) -> Iterator[Problem]:
+    """Yield the problems of an expression's functions; `place` has the offset of its start as its column."""
+    from deckwatch.core.promql_versions import FLAGS  # noqa: PLC0415 - which imports this module
+
+    tokens = promql.tokenize(text)
+    for token, following in itertools.pairwise(tokens):
+        if token.kind == "name" and following.text in ("(", "by", "without"):
+            name = token.text.lower()
+            at = place._replace(column=token.offset)
+            if problem := function_problem(name, targets, at, experimental=name in FLAGS):
+                yield problem

@@ -1,0 +1,107 @@
+"""Compares the results of queries on two servers that have the same samples: series, and their values at one time."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core.problems import Unreachable
+from deckwatch.provisioning.verify import CONCURRENCY
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from deckwatch.provisioning.prometheus import Prometheus
+    from deckwatch.provisioning.verify import Query
+
+TOLERANCE = 0.01  # of the larger value
+_LAG_SCRAPES = 4  # how long remote write may take
+_MIN_LAG_SECONDS = 10.0
+
+Labels = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The result of one query on both servers. `difference` is a sentence, "" where they agree.
+
+    `is_fault` means that only one of them has data; `has_data` that the reference has, and `keeps_name` that the other
+    one does not remove the metric's name, as MetricsQL after functions that leave a value's meaning unchanged.
+    """
+
+    query: Query
+    difference: str = ""
+    is_fault: bool = False
+    has_data: bool = False
+    keeps_name: bool = False
+
+
+def compare_servers(reference: Prometheus, other: Prometheus, queries: Sequence[Query]) -> list[Comparison]:
+    """Return the comparison of each query, evaluated on both at the same time a few scrapes ago; raises Unreachable."""
+    at = reference.read_time() - max(_MIN_LAG_SECONDS, _LAG_SCRAPES * reference.interval)
+
+    def compare_query(query: Query) -> Comparison:
+        expected = _index_values(reference.query_at(query.expr, at))
+        try:
+            found = _index_values(other.query_at(query.expr, at))
+        except Unreachable as error:
+            return Comparison(query, str(error), is_fault=True, has_data=bool(expected))
+        return compare_results(query, expected, found)
+
+    with ThreadPoolExecutor(CONCURRENCY) as threads:
+        return list(threads.map(compare_query, queries))
+
+
+def compare_results(query: Query, expected: dict[Labels, float], found: dict[Labels, float]) -> Comparison:
+    """Return the comparison of two results; the name of the metric does not count, if series differ without it."""
+    keeps_name = any(map(_has_name, found)) and not any(map(_has_name, expected))
+    if keeps_name:
+        nameless = {_without_name(labels): value for labels, value in found.items()}
+        found = nameless if len(nameless) == len(found) else found
+    difference = describe_difference(expected, found)
+    return Comparison(query, difference, bool(expected) != bool(found), bool(expected), keeps_name)
+
+
+def describe_difference(expected: dict[Labels, float], found: dict[Labels, float]) -> str:
+    """Return how two results differ, with an example; "" if they agree within the tolerance."""
+    missing, more = expected.keys() - found.keys(), found.keys() - expected.keys()
+    parts = []
+    for labels, what in ((missing, "lacks"), (more, "has in addition")):
+        if labels:
+            parts.append(f"{what} {len(labels)} of {len(expected | found)} series, such as {_format_labels(labels)}")
+    both = expected.keys() & found.keys()
+    far = {labels: _relative_difference(expected[labels], found[labels]) for labels in both}
+    worst = max(far, key=lambda labels: far[labels], default=None)
+    if worst is not None and far[worst] > TOLERANCE:
+        count = sum(value > TOLERANCE for value in far.values())
+        example = f"{_format_labels({worst})}: {found[worst]:.6g} instead of {expected[worst]:.6g}"
+        parts.append(f"differs in {count} of {len(both)} values, most in {example}")
+    return "; ".join(parts)
+
+
+def _index_values(series: Sequence[dict[str, Any]]) -> dict[Labels, float]:
+    return {frozenset(item["metric"].items()): float(item["value"][1]) for item in series}
+
+
+def _has_name(labels: Labels) -> bool:
+    return any(name == "__name__" for name, _ in labels)
+
+
+def _without_name(labels: Labels) -> Labels:
+    return frozenset(pair for pair in labels if pair[0] != "__name__")
+
+
+def _format_labels(series: Collection[Labels]) -> str:
+    labels = min(sorted(one) for one in series)
+    return "{" + ", ".join(f"{name}={value}" for name, value in labels) + "}"
+
+
+def _relative_difference(first: float, second: float) -> float:
+    """Return the difference of two values as a share of the larger one; two NaN or two equal infinities agree."""
+    if first == second or (math.isnan(first) and math.isnan(second)):
+        return 0.0
+    if not (math.isfinite(first) and math.isfinite(second)):
+        return math.inf
+    return abs(first - second) / max(abs(first), abs(second))
