@@ -50,8 +50,8 @@ class Line:
             value *= 1 + _GROWTH * (seconds + shift)
         elif self.swings:
             value *= 1 + _SWING * math.sin(2 * math.pi * (seconds / _PERIOD_SECONDS + shift))
-        if self.value == int(self.value) and math.isfinite(value):
-            return f"{self.text} {int(value)}"
+        if math.isfinite(value) and self.value.is_integer():
+            return f"{self.text} {round(value)}"
         return f"{self.text} {value:.9g}"
 
 

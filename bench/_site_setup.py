@@ -75,8 +75,7 @@ def serve_pages(folder: Path, plan: Plan) -> Iterator[int]:
     (folder / "pages.json").write_text(json.dumps(capture_pages(folder, plan.per_host)))
     port = free_port()
     argv = [sys.executable, "-m", "bench._site_pages", str(folder), str(port), str(plan.hosts)]
-    query = next(iter(json.loads((folder / "pages.json").read_text())))
-    ready = f"http://{_site_pages.host_address(1)}:{port}/metrics?{urllib.parse.urlencode(json.loads(query))}"
+    ready = f"http://{_site_pages.host_address(1)}:{port}/metrics?{job_query(_JOBS[0])}"
     with Program("pages", argv, folder / "pages.log", ready, folder=_CHECKOUT, end_with_parent=True):
         yield port
 
@@ -157,6 +156,7 @@ def _start_victoriametrics(folder: Path, plan: Plan, port: int, stack: ExitStack
         "-promscrape.config.strictParse=false",
         f"-storageDataPath={engine.data}",
         f"-httpListenAddr=127.0.0.1:{own}",
+        f"-search.latencyOffset={plan.interval}s",  # by default 30 s, in which queries see nothing
     ]
     program = Program(engine.name, argv, folder / "log", f"{url}/health", folder=targets, end_with_parent=True)
     engine.programs.append(stack.enter_context(program))

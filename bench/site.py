@@ -22,7 +22,7 @@ from bench._sheet import Sheet, format_value
 from deckwatch.provisioning.program import find_program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from bench._options import Options
     from bench._site_setup import Plan
@@ -50,7 +50,7 @@ def sheets(options: Options) -> Iterator[Sheet]:
         yield from measure_site(plan)
 
 
-def measure_site(plan: Plan) -> Iterator[Sheet]:
+def measure_site(plan: Plan) -> Generator[Sheet, None, None]:
     """Yield the sheets of one site; programs that are not installed are left out."""
     if find_program("prometheus") is None:
         print_progress("site skipped: requires Prometheus")
