@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path as FilePath
 
+    from deckwatch.core.environment_values import Substituted
+
 Path = tuple[str | int, ...]
 T = TypeVar("T")
 
@@ -69,6 +71,8 @@ class Document:
     scalar_styles: dict[Path, tuple[str | None, int]] = field(default_factory=dict)
     # For text included from another document: maps an offset to a position there.
     text_origins: dict[Path, Callable[[int], Place]] = field(default_factory=dict)
+    # Values in which environment variables were replaced (`environment_values`); never part of a message.
+    substituted: dict[Path, Substituted] = field(default_factory=dict)
     _lines: list[str] = field(default_factory=list)  # of `text`, split when the first position in it is needed
 
     def place(self, path: Path = (), *, key: bool = False) -> Place:
@@ -130,6 +134,7 @@ class Document:
         self.values = _drop_path(self.values, path)
         self.scalar_styles = _drop_path(self.scalar_styles, path)
         self.text_origins = _drop_path(self.text_origins, path)
+        self.substituted = _drop_path(self.substituted, path)
 
     def problem(self, path: Path, message: str, hint: str = "", *, check: str = "input", key: bool = False) -> Problem:
         """Return an error at the value (or key) at `path`."""
