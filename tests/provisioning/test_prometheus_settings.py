@@ -21,7 +21,7 @@ build:
   rule_files: [/etc/prometheus/rules/*.yaml]
   scrape_configs:
     - job_name: kubernetes
-      kubernetes_sd_configs: [{role: pod}]
+      dns_sd_configs: [{names: [_metrics._tcp.shop.internal]}]
       basic_auth: {username: x, password_file: /run/secrets/k8s}
   remote_write:
     - url: https://metrics.example/api/v1/write
