@@ -170,8 +170,8 @@ def test_other_things_in_place_of_objects_are_listed():
     texts = [str(loss) for loss in complete_spec({**spec, "variables": [True]}).losses]
     assert texts == [
         "spec.elements.h: null in place of an element, dropped",
-        "spec.variables[0]: a truth value in place of an object, dropped",
         "spec.layout.spec.rows[0]: a text in place of an object, dropped",
         "spec.layout.spec.rows[1].spec.layout.spec.items[0]: null in place of an object, dropped",
         "spec.layout.spec.rows[1].spec.layout.spec.items[1]: a number in place of an object, dropped",
+        "spec.variables[0]: a truth value in place of an object, dropped",
     ]
