@@ -11,10 +11,10 @@ import os
 import re
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.problems import InvalidInput, Problem
-from deckwatch.core.yaml_file import parse_scalar, read_text
+from deckwatch.core.yaml_file import Substituted, parse_scalar, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,13 +32,6 @@ _LINE = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]
 _QUOTED = re.compile(r"""('[^']*'|"(?:\\.|[^"\\])*")[ \t]*(?:#.*)?$""")
 _COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
-
-
-class Substituted(NamedTuple):
-    """A value with variables: its text after their substitution, and their names."""
-
-    text: str
-    names: tuple[str, ...]
 
 
 class _Fault(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import yaml
 
@@ -18,8 +18,6 @@ from deckwatch.core.problems import InvalidInput, Place, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path as FilePath
-
-    from deckwatch.core.environment_values import Substituted
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
@@ -56,6 +54,13 @@ _SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"),
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\w", re.MULTILINE)
 _MAX_DIGITS = 300
 _MAX_NODES = 200_000  # nested aliases may grow without bound ("billion laughs")
+
+
+class Substituted(NamedTuple):
+    """A value with environment variables: its text after their substitution, and their names."""
+
+    text: str
+    names: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -277,8 +282,7 @@ class _Builder:
         return [self.build_value(child, (*path, i), node.start_mark.column) for i, child in enumerate(node.value)]
 
     def _place_of(self, node: yaml.Node) -> Place:
-        mark = node.start_mark
-        return Place(self.document.file, mark.line + 1, mark.column + 1)
+        return Place(self.document.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def parse_scalar(text: str) -> Any:
@@ -289,9 +293,7 @@ def parse_scalar(text: str) -> Any:
         return text  # no key takes a number of so many digits, and Python refuses to convert it
     if _INT.match(text):
         return int(text)
-    if _OCTAL.match(text):
-        return int(text, 0)
-    if _HEX.match(text):
+    if _OCTAL.match(text) or _HEX.match(text):
         return int(text, 0)
     if _FLOAT.match(text):
         return float(text)
