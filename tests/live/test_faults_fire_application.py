@@ -48,7 +48,7 @@ CUSTOMERS = 12
 BETWEEN_CUSTOMERS_SECONDS = 8 / CUSTOMERS
 DESCRIPTORS, VISITORS = 100, 80
 SOON_DAYS, LATE_DAYS = 3, 60
-WELL, BROKEN = ("/products/tea", "/"), ("/products/tea", "/fail", "/slow?seconds=8")
+WELL, BROKEN = ("/products/tea", "/"), ("/fail", "/slow?seconds=8")
 
 
 @contextlib.contextmanager
