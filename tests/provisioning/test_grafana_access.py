@@ -73,7 +73,7 @@ class Server:
             (
                 "POST",
                 "/api/folders",
-                lambda: self.folders.setdefault(body["uid"], [{"role": "Viewer", "permission": 1}]) and {},
+                lambda: self.folders.setdefault(body["uid"], [{"role": "Viewer", "permission": 1}]) and body,
             ),
             ("GET", r"/api/folders/([\w-]+)", lambda uid: {"uid": uid} if uid in self.folders else None),
             ("GET", r"/api/folders/([\w-]+)/permissions", lambda uid: self.folders[uid]),
