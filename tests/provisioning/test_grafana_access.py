@@ -188,7 +188,7 @@ def test_unknown_teams_and_folders_are_reported_with_positions(folder) -> None:
         check_project.check_project(project.load_project(folder, plugins.schema_fragments()))
     assert [(problem.place.line, problem.place.column, problem.message) for problem in error.value.problems] == [
         (7, 5, "no dashboard is in a folder Shpo"),
-        (7, 18, "unknown team shopp"),
-        (7, 25, "administrators may do everything anyway"),
+        (7, 19, "unknown team shopp"),
+        (7, 26, "administrators may do everything anyway"),
         (8, 12, "dashboards of the project are in Shop: a push would overwrite what users change there"),
     ]
