@@ -35,6 +35,7 @@ USERS = [
     {"userId": 2, "login": "bob", "email": "bob@shop.example", "role": "Viewer"},
     {"userId": 3, "login": "eve", "email": "", "role": "Viewer"},
 ]
+VERSION = {"version": 2, "parentVersion": 1, "message": "(deckwatch)"}
 
 
 class Server:
@@ -79,13 +80,18 @@ class Server:
             ("GET", r"/api/folders/([\w-]+)/permissions", lambda uid: self.folders[uid]),
             ("POST", r"/api/folders/([\w-]+)/permissions", lambda uid: self.set_permissions(uid, body["items"])),
             ("GET", r"/api/dashboards/uid/([\w-]+)", self.dashboards.get),
-            ("POST", "/api/dashboards/db", lambda: self.dashboards.update({body["dashboard"]["uid"]: body}) or {}),
+            ("GET", r"/api/dashboards/uid/[\w-]+/versions", lambda: {"versions": [VERSION]}),
+            ("POST", "/api/dashboards/db", lambda: self.save_dashboard(body["dashboard"], body["folderUid"])),
         )
         for wanted, pattern, function in routes:
             match = re.fullmatch(pattern, path)
             if method == wanted and match:
                 return function(*match.groups())
         return None
+
+    def save_dashboard(self, model, folder):
+        self.dashboards[model["uid"]] = {"dashboard": model, "meta": {"folderUid": folder}}
+        return {}
 
     def list_members(self, team):
         return [{"userId": n, "login": self.users[n - 1]["login"]} for n in self.members.setdefault(int(team), set())]
