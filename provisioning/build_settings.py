@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deckwatch.core import targets, units
+from deckwatch.core.problems import has_errors
 from deckwatch.dashboards.read.adjust import Changes
 from deckwatch.provisioning import form_problems, metric_catalog
 from deckwatch.provisioning.addresses import Addresses, read_addresses
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 INTERVAL = "15s"
 _MIN_REFRESH = "30s"
 
-Form = Literal["provisioned", "importable", "public", "mixin", "v2", "git-sync"]
+Form = Literal["provisioned", "importable", "public", "mixin", "v2", "git-sync", "kubernetes"]
 FORMS: tuple[Form, ...] = get_args(Form)
 # Forms whose files are made from the same rendered dashboards as the bundle.
-_DRAWN_AS_PROVISIONED = ("mixin", "v2", "git-sync")
+_DRAWN_AS_PROVISIONED = ("mixin", "v2", "git-sync", "kubernetes")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,10 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
     collectors, collector_names = metric_catalog.list_collectors()
     versions = replace(read_versions, **options.installed)
     problems += form_problems.find_problems(project.document, versions, options.form)
+    if options.form == "kubernetes" and not has_errors(project.problems):
+        from deckwatch.provisioning import kubernetes_settings  # noqa: PLC0415 - for one form
+
+        problems += kubernetes_settings.find_problems(project)
     return BuildSettings(
         engine=options.engine,
         form=options.form,
