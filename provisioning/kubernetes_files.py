@@ -64,7 +64,7 @@ _VALUES_COMMENT = """The values of this chart; dashboards, rules, probes and dat
 criSocket: the runtime's socket below /host/root; empty for the first of the usual ones of containerd and CRI-O
 monitorLabels: labels by which Prometheus Operator selects PodMonitors, ScrapeConfigs and PrometheusRules
 node: the DaemonSet for hosts and containers; central: the Deployment for databases and probes"""
-_NOTES = """Prometheus Operator scrapes the pods through PodMonitors, if it selects these labels: monitorLabels in the values.
+_NOTES = """Prometheus Operator scrapes the pods if it selects PodMonitors with the labels in monitorLabels.
 kubectl get pods --namespace {{ .Release.Namespace }} --selector app.kubernetes.io/instance={{ .Release.Name }}
 """
 
@@ -156,7 +156,9 @@ def _render_chart(
         "cri_socket": f"{_OPEN}.Values.criSocket{_CLOSE}",
         "monitor_labels": _whole(f"toJson (merge (dict {_list_pairs(_LABELS)}) .Values.monitorLabels)"),
         NODE: _template_part(NODE),
-        CENTRAL: _template_part(CENTRAL) | {"replicas": _whole(".Values.central.replicas")} if settings.central else None,
+        CENTRAL: _template_part(CENTRAL) | {"replicas": _whole(".Values.central.replicas")}
+        if settings.central
+        else None,
     }
     objects = renderer.evaluate(
         _PROGRAM,
@@ -170,7 +172,9 @@ def _render_chart(
             for name in rules
         ],
         dashboards=[
-            _describe_dashboard(each, release, {each.key: _whole(f'.Files.Get "files/dashboards/{each.name}.json" | toJson')})
+            _describe_dashboard(
+                each, release, {each.key: _whole(f'.Files.Get "files/dashboards/{each.name}.json" | toJson')}
+            )
             for each in dashboards
         ],
         is_operator=settings.uses_operator,

@@ -1,4 +1,4 @@
-"""The settings of the export for Kubernetes: what each part of the exporter reads there, and which pages are scraped."""
+"""Settings of the export for Kubernetes: what each part of the exporter reads there, and which pages are scraped."""
 
 from __future__ import annotations
 
@@ -180,7 +180,9 @@ def _central_endpoints(project: Project) -> Iterator[dict[str, Any]]:
         name = probe_entries.name_probe(entry)
         labels = {"job": "blackbox", "instance": _escape(instances[name]), **common}
         special = probe_intervals.scrape_labels(project, entry)
-        times = {"interval": special["__scrape_interval__"], "timeout": special["__scrape_timeout__"]} if special else {}
+        times = (
+            {"interval": special["__scrape_interval__"], "timeout": special["__scrape_timeout__"]} if special else {}
+        )
         yield {"labels": labels, "params": _page_params(jobs["blackbox"]) | {"probe": [name]}, **times}
     yield {"labels": {"job": "deckwatch", "instance": NAME}, "params": _page_params(jobs["deckwatch"])}
 

@@ -41,7 +41,14 @@ if TYPE_CHECKING:
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 # As kubelet labels them; a container of Docker has none of these.
 KUBERNETES = {"namespace": POD_NAMESPACE, "pod": POD_NAME, "container": CONTAINER_NAME}
-LABELS = ("id", "name", "image", *KUBERNETES, label_name(PROJECT), label_name(SERVICE))  # further ones if the configuration allows
+LABELS = (
+    "id",
+    "name",
+    "image",
+    *KUBERNETES,
+    label_name(PROJECT),
+    label_name(SERVICE),
+)  # further ones if the configuration allows
 MAX_CONTAINERS = 5_000  # the number for which the collectors' budgets are sized
 
 _SETTLED_SECONDS = 10.0  # a container that has run for longer is not short-lived
@@ -115,7 +122,7 @@ def with_departed(world: World, engine: Snapshot) -> list[KnownContainer]:
 
 
 def _without_pauses(containers: Sequence[Container]) -> Sequence[Container]:
-    """Return the containers without those that only hold the namespaces of a pod; their usage is shown, as kubelet does."""
+    """Return the containers without those that only hold the namespaces of a pod, of which only usage is shown."""
     return [container for container in containers if not container.is_pause]
 
 

@@ -68,7 +68,12 @@ class RuntimeClient:
             try:
                 stream = Stream(reader, writer, 0)
                 reply = await grpc_call.call_method(
-                    stream, _AUTHORITY, _SERVICE + method, request, ANSWER_SECONDS, _MAX_MESSAGE_BYTES
+                    stream,
+                    _AUTHORITY,
+                    _SERVICE + method,
+                    request,
+                    seconds=ANSWER_SECONDS,
+                    max_bytes=_MAX_MESSAGE_BYTES,
                 )
             finally:
                 writer.transport.abort()

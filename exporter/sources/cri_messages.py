@@ -1,7 +1,7 @@
 """Pods and containers as a CRI runtime (containerd, CRI-O) describes them: runtime.v1 of k8s.io/cri-api, api.proto.
 
-The process id, the group's path and, before Kubernetes 1.27, the limits are only in the `info` of a verbose status: JSON
-that each runtime defines for itself. Both keep the first process's number in `pid` and the OCI specification in
+The process id, the group's path and, before Kubernetes 1.27, the limits are only in the `info` of a verbose status:
+JSON that each runtime defines for itself. Both keep the first process's number in `pid` and the OCI specification in
 `runtimeSpec`.
 """
 
@@ -28,7 +28,12 @@ _OOM_KILLED = "OOMKilled"
 _NANOSECONDS = 1e9
 _INFRA_CONTAINER = "POD"  # as which CRI-O labels a pod's own container
 
-Runtime = NamedTuple("Runtime", [("name", str), ("version", str)])
+
+class Runtime(NamedTuple):
+    """Name and version of a runtime."""
+
+    name: str
+    version: str
 
 
 class Listed(NamedTuple):
@@ -246,7 +251,7 @@ def expand_cgroups_path(path: str) -> str:
 
     For systemd it is `slice:prefix:name`, and a slice `a-b.slice` is in the slice `a.slice`: systemd.slice(5).
     """
-    if path.count(":") != 2:  # noqa: PLR2004
+    if path.count(":") != 2:
         return path
     slice_, prefix, name = path.split(":")
     parts = slice_.removesuffix(".slice").split("-")

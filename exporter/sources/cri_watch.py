@@ -74,7 +74,9 @@ class RuntimeWatch:
         for id_ in self._table.find_changed_pods(client.list_pods()):
             self._read_status("pod", id_, lambda id_: self._table.put_pod(client.read_pod(id_)), deadline)
         for id_ in self._table.find_changed_containers(client.list_containers()):
-            self._read_status("container", id_, lambda id_: self._table.put_container(client.read_container(id_)), deadline)
+            self._read_status(
+                "container", id_, lambda id_: self._table.put_container(client.read_container(id_)), deadline
+            )
         self._publish_snapshot(runtime)
 
     def _read_status(self, kind: str, id_: str, read: Callable[[str], None], deadline: float) -> None:

@@ -51,11 +51,12 @@ async def call_method(
     authority: str,
     path: str,
     request: bytes,
+    *,
     seconds: float,
     max_bytes: int,
     metadata: Iterable[tuple[str, str]] = (),
 ) -> Reply:
-    """Return the reply to a request, an encoded message; the caller bounds the time, `seconds` is what the server hears.
+    """Return the reply to a request, an encoded message; `seconds` is what the server hears, and the caller bounds.
 
     Raises OSError, HTTPException, and ValueError for metadata that cannot be sent.
     """

@@ -38,7 +38,9 @@ async def check_health(
     Raises OSError, HTTPException, and ValueError for metadata that cannot be sent.
     """
     request = encode_request(service)
-    reply = await grpc_call.call_method(stream, authority, _PATH, request, seconds, _MAX_BODY_BYTES, metadata)
+    reply = await grpc_call.call_method(
+        stream, authority, _PATH, request, seconds=seconds, max_bytes=_MAX_BODY_BYTES, metadata=metadata
+    )
     return HealthAnswer(reply.code) if reply.code else HealthAnswer(reply.code, decode_response(reply.body))
 
 
