@@ -79,13 +79,15 @@ class _Dashboard:
     text: str
 
 
-def render_files(project: Project, files: Files, build: BuildSettings, renderer: Renderer) -> list[Artifact]:
-    """Return the manifests and the chart."""
+def render_files(
+    project: Project, files: Files, dialect_rules: list[Artifact], build: BuildSettings, renderer: Renderer
+) -> list[Artifact]:
+    """Return the manifests and the chart; `dialect_rules` are the rules of dialects, as the bundle has them."""
     settings = read_kubernetes_settings(project)
     dashboards = list(_list_dashboards(files))
     rules = {
         _name_object(PurePosixPath(file.path).stem): file.text
-        for file in (*files.alerts.artifacts, *files.mixins.artifacts)
+        for file in (*files.alerts.artifacts, *files.mixins.artifacts, *dialect_rules)
         if PurePosixPath(file.path).parent == PurePosixPath(RULES_FOLDER)
     }
     shared = {

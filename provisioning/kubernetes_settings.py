@@ -10,7 +10,7 @@ from deckwatch import __version__
 from deckwatch.core import yaml_write
 from deckwatch.core.contract import load_contract
 from deckwatch.exporter import probe_entries, watch_extensions
-from deckwatch.provisioning import probe_intervals, scrape_targets
+from deckwatch.provisioning import kubernetes_pages, probe_intervals
 from deckwatch.provisioning.plan import HEADER
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def read_kubernetes_settings(project: Project) -> KubernetesSettings:
         node=_make_node(project, {key: value for key, value in watch.items() if not _is_central(key)}),
         central=_make_central(project, watch, central) if central else None,
         endpoints=endpoints,
-        pages=list(_list_pages(project)),
+        pages=list(kubernetes_pages.list_pages(project)),
         secrets=list(block.get("secrets", ())),
         environment=list(block.get("environment", ())),
     )
@@ -102,8 +102,8 @@ def find_problems(project: Project) -> Iterator[Problem]:
     for index, entry in enumerate(project.data.get("scrape", ())):
         if "docker" in entry:
             yield problem(("scrape", index), "the export for Kubernetes leaves out Docker engines")
-        elif _find_files(entry):
-            message = "the export for Kubernetes leaves out pages that need a file of Prometheus' machine"
+        elif kubernetes_pages.is_left_out(entry):
+            message = "the export for Kubernetes leaves out pages with authentication, headers or TLS settings"
             yield problem(("scrape", index), message, "write a ScrapeConfig with a Secret")
     folders = [f"{secret['path'].rstrip('/')}/" for secret in block.get("secrets", ())]
     variables = {entry["variable"] for entry in block.get("environment", ())}
@@ -194,30 +194,6 @@ def _page_params(job: Mapping[str, Any]) -> dict[str, list[str]]:
 def _escape(text: str) -> str:
     """Return a replacement of relabelling that stands for itself."""
     return text.replace("$", "$$")
-
-
-def _list_pages(project: Project) -> Iterator[dict[str, Any]]:
-    """Yield the pages of applications that need no file of Prometheus' machine."""
-    for index, entry in enumerate(project.data.get("scrape", ())):
-        if "docker" in entry or _find_files(entry):
-            continue
-        urls = [entry["url"]] if isinstance(entry["url"], str) else entry["url"]
-        for position, url in enumerate(urls):
-            target = scrape_targets.application_target(entry["service"], url, entry.get("instance"))
-            page: dict[str, Any] = {
-                "name": f"page-{index + 1}" + (f"-{position + 1}" if len(urls) > 1 else ""),
-                "target": target.address,
-                "labels": {key: value for key, value in target.labels.items() if not key.startswith("__")},
-                "path": target.labels["__metrics_path__"],
-            }
-            if "__scheme__" in target.labels:
-                page["scheme"] = target.labels["__scheme__"].upper()
-            params = {
-                key.removeprefix("__param_"): [value]
-                for key, value in target.labels.items()
-                if key.startswith("__param_")
-            }
-            yield page | ({"params": params} if params else {})
 
 
 def _find_files(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], str]]:

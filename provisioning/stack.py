@@ -136,7 +136,7 @@ def _plan_files(project: Project, settings: BuildSettings, files: Files, rendere
     if settings.form == "kubernetes":
         from deckwatch.provisioning import kubernetes_files  # noqa: PLC0415 - for the bundle, which does not need it
 
-        return Plan(kubernetes_files.render_files(project, files, settings, renderer))
+        return Plan(kubernetes_files.render_files(project, files, _dialect_rules(project), settings, renderer))
     if settings.form in ("v2", "git-sync"):
         from deckwatch.provisioning import v2_files  # noqa: PLC0415 - for the bundle, which needs no conversion
 

@@ -7,7 +7,8 @@
 //     nothing is configured that it would read. config is the text of the project file for those pods.
 //   port, interval, timeout, user; labels: of all objects
 //   endpoints: {node, central}: [{labels, params, interval?, timeout?, readable_names?}], the pages to scrape
-//   pages: [{name, target, labels, path?, scheme?, params?, interval?, timeout?}]: of applications
+//   pages: [{name, target, labels, path?, scheme?, params?, interval?, timeout?, relabelings,
+//     metric_relabelings}]: of applications
 //   secrets: [{name, path}]; environment: [{variable, secret, key}]
 // }
 local selector(settings, part) = { 'app.kubernetes.io/instance': settings.name, 'app.kubernetes.io/component': part };
@@ -180,7 +181,8 @@ local scrapeConfig(settings, page) = {
     [if 'path' in page then 'metricsPath']: page.path,
     [if 'scheme' in page then 'scheme']: page.scheme,
     [if 'params' in page then 'params']: page.params,
-    relabelings: [{ targetLabel: 'job', replacement: 'app' }],
+    relabelings: [{ targetLabel: 'job', replacement: 'app' }] + page.relabelings,
+    [if page.metric_relabelings != [] then 'metricRelabelings']: page.metric_relabelings,
   },
 };
 

@@ -23,7 +23,7 @@ build:
     secrets: [{name: shop-database, path: /run/secrets}]
     environment: [{variable: CART_DSN, secret: cart, key: dsn}]
 scrape:
-  - {service: shop, url: 'http://shop:8000/metrics'}
+  - {service: shop, url: 'http://shop:8000/metrics', interval: 30s, speaks: micrometer}
   - {service: cart, url: ['https://cart-1/m?x=1', 'http://cart-2:8000/metrics']}
 watch:
   collectors: {on: [container_memory_detail, postgres_bloat]}
@@ -134,6 +134,10 @@ def test_pages_are_scraped_as_the_jobs_of_the_contract(objects: dict[str, Any]) 
     pages = [objects[name]["spec"] for name in ("scrapeconfig-page-1", "scrapeconfig-page-2-1")]
     assert [page["staticConfigs"][0]["targets"] for page in pages] == [["shop:8000"], ["cart-1:443"]]
     assert (pages[1]["scheme"], pages[1]["params"], pages[1]["metricsPath"]) == ("HTTPS", {"x": ["1"]}, "/m")
+    assert pages[0]["scrapeInterval"] == "30s"
+    assert {key for step in pages[0]["metricRelabelings"] for key in step} <= {
+        *("action", "regex", "replacement", "separator", "sourceLabels", "targetLabel")
+    }
     for name in ("podmonitor-node", "scrapeconfig-page-1", "rule-containers"):
         assert objects[name]["metadata"]["labels"]["release"] == "operator"
 
@@ -171,7 +175,7 @@ def test_what_is_left_out_is_a_warning(tmp_path: Path) -> None:
     messages = [str(warning).rpartition("/deckwatch.yaml:")[2] for warning in built.warnings]
     assert [message.partition(" (")[0].partition(" [")[0] for message in messages] == [
         "3:5: warning: the export for Kubernetes leaves out Docker engines",
-        "4:5: warning: the export for Kubernetes leaves out pages that need a file of Prometheus' machine",
+        "4:5: warning: the export for Kubernetes leaves out pages with authentication, headers or TLS settings",
         "6:34: warning: no Secret is mounted at /etc/dsn",
         "6:64: warning: no Secret sets the variable B_DSN",
     ]
