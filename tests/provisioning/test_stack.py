@@ -107,7 +107,7 @@ def test_promtool_and_amtool_accept_the_bundle(shipped: stack.Built, need, tmp_p
 def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
     jobs = {job["job_name"]: job for job in prometheus(shipped)["scrape_configs"]}
     agreed = load_contract()["jobs"]
-    assert list(jobs) == [*agreed, "app", "prometheus", "alertmanager"]
+    assert list(jobs) == [*agreed, "app", "prometheus", "alertmanager", "grafana"]
     for name, job_rule in agreed.items():
         wanted = {f"{word}[]": job_rule[word] for word in ("collect", "exclude") if word in job_rule}
         assert jobs[name]["params"] == wanted
