@@ -191,8 +191,9 @@ def test_a_set_can_be_left_out_and_a_folder_added(tmp_path: Path) -> None:
     text = "build: {include: [host, panels-of-mine/]}"
     built = stack.build(project(tmp_path, **{"deckwatch": text, "panels-of-mine__mine": dashboard}))
     paths = {file.path for file in built.plan.list_files()}
+    everywhere = ("alerts", "capacity", "historical", "monitoring", "on-call", "overview")
     assert {path for path in paths if path.endswith(".json")} == {
-        "grafana/dashboards/deckwatch/overview.json",
+        *(f"grafana/dashboards/deckwatch/{uid}.json" for uid in everywhere),
         "grafana/dashboards/deckwatch/host.json",
         "grafana/dashboards/my-team/mine.json",
     }
