@@ -180,10 +180,10 @@ def test_dashboard_folders_have_fixed_uids(shipped: stack.Built) -> None:
     providers = yaml.safe_load(shipped.plan.file_text("grafana/provisioning/dashboards/deckwatch.yaml"))["providers"]
     assert [(one["folder"], one["folderUid"], one["options"]["path"]) for one in providers] == [
         (title, title.lower(), f"${{DECKWATCH_BUNDLE}}/grafana/dashboards/{title.lower()}")
-        for title in ("Development", "Operations")
+        for title in ("Development", "On-call", "Operations")
     ]
     folders = {Path(file.path).parent.name for file in shipped.plan.list_files() if file.path.endswith(".json")}
-    assert folders == {"development", "operations"}
+    assert folders == {"development", "on-call", "operations"}
 
 
 def test_a_set_can_be_left_out_and_a_folder_added(tmp_path: Path) -> None:
