@@ -10,8 +10,12 @@ from urllib.parse import urlsplit
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
+<<<<<<< HEAD
 from deckwatch.provisioning import scrape_targets
 from deckwatch.provisioning.storage import read_storage
+=======
+from deckwatch.provisioning import prometheus_settings, scrape_targets
+>>>>>>> next
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +50,7 @@ def render_files(
     jobs, storage = load_contract()["jobs"], read_storage(project)
     settings = {
         "interval": build.interval,
-        "timeout": f"{min(_MAX_SCRAPE_SECONDS, build.interval_seconds):g}s",
+        "timeout": scrape_timeout(build.interval_seconds),
         "labels": project.data.get("build", {}).get("labels", {}),
         "expands_labels": build.targets.supports("prometheus", _LABELS_EXPANDED_SINCE),
         "jobs": jobs,
@@ -57,10 +61,19 @@ def render_files(
         "engines": scrape_targets.docker_engines(project),
         "scrape_label": load_contract()["scrape_label"],
         "speaks_label": load_contract()["speaks_label"],
+<<<<<<< HEAD
         "alertmanager": _server_settings(build.addresses.internal_alertmanager),
         "prometheus": _server_settings(build.addresses.internal_prometheus),
         "remote_write": [storage.remote_write()] if storage else [],
         "evaluates": not (storage and storage.evaluates),
+=======
+        "servers": {
+            "alertmanager": _server_settings(build.addresses.internal_alertmanager),
+            "grafana": _server_settings(build.addresses.internal_grafana),
+            "prometheus": _server_settings(build.addresses.internal_prometheus),
+        },
+        "others": prometheus_settings.read_settings(project, build.targets),
+>>>>>>> next
     }
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
     datasources = renderer.evaluate(
@@ -78,6 +91,11 @@ def render_files(
         _yaml_artifact("grafana/provisioning/datasources/deckwatch.yaml", datasources),
         render_providers(folders, renderer),
     ]
+
+
+def scrape_timeout(interval_seconds: float) -> str:
+    """Return the time limit of a scrape, as a duration."""
+    return f"{min(_MAX_SCRAPE_SECONDS, interval_seconds):g}s"
 
 
 def render_providers(folders: Sequence[Folder], renderer: Renderer) -> Artifact:

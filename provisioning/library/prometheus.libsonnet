@@ -5,11 +5,12 @@
 //   jobs: {name: {collect?, exclude?, target_per?}} as in contract.yaml; order: their names;
 //   accesses: [{label, name, config}] for protected hosts, whose targets carry the label; access_label: its name
 //   application_accesses: the same for applications' pages, whose config may contain any option of a scrape configuration
-//   remote_write: entries of Prometheus' remote_write; evaluates: whether Prometheus evaluates the rules
-//   prometheus, alertmanager: {scheme, path} of their addresses, '' for the defaults
+//   evaluates: whether Prometheus evaluates the rules
+//   servers: {prometheus, alertmanager, grafana}, each {scheme, path} of its address, '' for the defaults
 //   engines: [{docker, network?, config, speaks?, others?}]; scrape_label: the container label with port and path of its
 //     page, as 8000/metrics; speaks_label: that with its dialect. `speaks` is the dialect of the containers of this entry,
 //     `others` the dialects of which each has an entry of its own.
+//   others: the project's rule_files, scrape_configs, remote_write and storage, as prometheus.yml has them
 // }
 local targets(name) = [{ files: ['targets/%s.yaml' % name], refresh_interval: '1m' }];
 
@@ -88,23 +89,26 @@ local externalLabels(settings) =
   else settings.labels;
 
 function(settings) {
+  [if key != 'rule_files' && key != 'scrape_configs' then key]: settings.others[key]
+  for key in std.objectFields(settings.others)
+} + {
   global: {
     scrape_interval: settings.interval,
     scrape_timeout: settings.timeout,
     evaluation_interval: settings.interval,
     [if settings.labels != {} then 'external_labels']: externalLabels(settings),
   },
-  [if settings.remote_write != [] then 'remote_write']: settings.remote_write,
   // An agent refuses a configuration with either of these.
-  [if settings.evaluates then 'rule_files']: ['rules/*.yaml'],
+  [if settings.evaluates then 'rule_files']: ['rules/*.yaml'] + std.get(settings.others, 'rule_files', []),
   [if settings.evaluates then 'alerting']: { alertmanagers: [{
     file_sd_configs: targets('alertmanager'),
-    [if settings.alertmanager.scheme != '' then 'scheme']: settings.alertmanager.scheme,
-    [if settings.alertmanager.path != '' then 'path_prefix']: settings.alertmanager.path,
+    [if settings.servers.alertmanager.scheme != '' then 'scheme']: settings.servers.alertmanager.scheme,
+    [if settings.servers.alertmanager.path != '' then 'path_prefix']: settings.servers.alertmanager.path,
   }] },
   scrape_configs:
     std.flatMap(function(name) withAccesses(exporterJob(name, settings.jobs[name]), settings.accesses, settings), settings.order)
     + withAccesses(otherJob('app', 'applications'), settings.application_accesses, settings)
     + [engineJob(engine, settings) for engine in settings.engines]
-    + [serverJob('prometheus', settings.prometheus), serverJob('alertmanager', settings.alertmanager)],
+    + [serverJob(name, settings.servers[name]) for name in ['prometheus', 'alertmanager', 'grafana']]
+    + std.get(settings.others, 'scrape_configs', []),
 }
