@@ -44,7 +44,7 @@ class Options:
     addresses: Addresses | None = None
     form: Form = "provisioned"  # `mixin` holds dashboards and rules, the others only dashboards
     # Versions that override `build: targets:`, of programs that the caller starts.
-    installed: Mapping[str, str] = field(default_factory=dict)
+    installed: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,8 @@ from urllib.parse import urlsplit
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
-<<<<<<< HEAD
-from deckwatch.provisioning import scrape_targets
-from deckwatch.provisioning.storage import read_storage
-=======
 from deckwatch.provisioning import prometheus_settings, scrape_targets
->>>>>>> next
+from deckwatch.provisioning.storage import read_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +19,7 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.project import Project
     from deckwatch.provisioning.build_settings import BuildSettings
+    from deckwatch.provisioning.storage import Storage
 
 _MAX_SCRAPE_SECONDS = 10  # Prometheus' default timeout; a shorter interval lowers it
 _LABELS_EXPANDED_SINCE = "3.0"  # before, only with --enable-feature=expand-external-labels
@@ -61,19 +58,13 @@ def render_files(
         "engines": scrape_targets.docker_engines(project),
         "scrape_label": load_contract()["scrape_label"],
         "speaks_label": load_contract()["speaks_label"],
-<<<<<<< HEAD
-        "alertmanager": _server_settings(build.addresses.internal_alertmanager),
-        "prometheus": _server_settings(build.addresses.internal_prometheus),
-        "remote_write": [storage.remote_write()] if storage else [],
-        "evaluates": not (storage and storage.evaluates),
-=======
         "servers": {
             "alertmanager": _server_settings(build.addresses.internal_alertmanager),
             "grafana": _server_settings(build.addresses.internal_grafana),
             "prometheus": _server_settings(build.addresses.internal_prometheus),
         },
-        "others": prometheus_settings.read_settings(project, build.targets),
->>>>>>> next
+        "others": _read_other_settings(project, build, storage),
+        "evaluates": not (storage and storage.evaluates),
     }
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
     datasources = renderer.evaluate(
@@ -91,6 +82,16 @@ def render_files(
         _yaml_artifact("grafana/provisioning/datasources/deckwatch.yaml", datasources),
         render_providers(folders, renderer),
     ]
+
+
+def _read_other_settings(project: Project, build: BuildSettings, storage: Storage | None) -> dict[str, Any]:
+    """Return what a project states for prometheus.yml, with the storage as the first receiver of remote write."""
+    settings = prometheus_settings.read_settings(project, build.targets)
+    if storage is not None:
+        settings["remote_write"] = [storage.remote_write(), *settings.get("remote_write", ())]
+        if storage.agent:
+            settings.pop("storage", None)  # an agent has no database
+    return settings
 
 
 def scrape_timeout(interval_seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core.engine import load_engines
+from deckwatch.core.known_engines import load_engines
 from deckwatch.core.problems import DeckwatchError, did_you_mean
 from deckwatch.provisioning.prometheus import Prometheus
 from deckwatch.provisioning.scrape_interval import choose_interval, read_project_interval

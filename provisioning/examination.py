@@ -20,9 +20,6 @@ from deckwatch.core.problems import InvalidInput, has_errors
 from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import panel_types
 from deckwatch.exporter import config
-<<<<<<< HEAD
-from deckwatch.provisioning import addresses, probe_intervals, scrape_options, scrape_targets, storage, unread_files
-=======
 from deckwatch.provisioning import (
     access_problems,
     addresses,
@@ -30,9 +27,9 @@ from deckwatch.provisioning import (
     prometheus_settings,
     scrape_options,
     scrape_targets,
+    storage,
     unread_files,
 )
->>>>>>> next
 from deckwatch.provisioning.documents import INSIGHTS, load_documents
 from deckwatch.provisioning.metric_catalog import load_catalog
 from deckwatch.provisioning.project_paths import with_project_paths

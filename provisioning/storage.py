@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.alerting.render_rules import RULES_FOLDER, dump_rules
 from deckwatch.core import yaml_file
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.engine import load_engines
+from deckwatch.core.known_engines import load_engines
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.targets import is_rule_engine, parse_version
 

@@ -5,7 +5,6 @@ One engine is one file in `engines/`, with a constant ENGINE; `build: {storage: 
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,11 +61,3 @@ class Engine:
     def has_tenants(self) -> bool:
         """Whether it separates tenants."""
         return bool(self.tenant_header) or "{tenant}" in self.write_path
-
-
-@functools.cache
-def load_engines() -> dict[str, Engine]:
-    """Return the engines by name, which is that of their file with - for _."""
-    from deckwatch.core import engines, plugins  # noqa: PLC0415 - most projects store nothing elsewhere
-
-    return {name.replace("_", "-"): module.ENGINE for name, module in plugins.import_modules(engines)}

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql
-from deckwatch.core.engine import load_engines
+from deckwatch.core.known_engines import load_engines
 from deckwatch.core.problems import Problem
 from deckwatch.core.targets import Targets, parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from deckwatch.core.engine import Engine
     from deckwatch.core.problems import Place
@@ -74,14 +74,14 @@ def function_problem(name: str, targets: Targets, place: Place, *, experimental:
     return None
 
 
-def engine_problems(text: str, targets: Targets, place: Place) -> Iterator[Problem]:
-    """Yield the problems of an expression's functions; `place` has the offset of its start as its column."""
-    from deckwatch.core.promql_versions import FLAGS  # noqa: PLC0415 - which imports this module
-
+def engine_problems(
+    text: str, targets: Targets, place: Callable[[int], Place], experiments: Collection[str]
+) -> Iterator[Problem]:
+    """Yield the problems of an expression's functions; `experiments` are those that Prometheus has not enabled."""
     tokens = promql.tokenize(text)
     for token, following in itertools.pairwise(tokens):
         if token.kind == "name" and following.text in ("(", "by", "without"):
             name = token.text.lower()
-            at = place._replace(column=token.offset)
-            if problem := function_problem(name, targets, at, experimental=name in FLAGS):
+            at = place(token.offset)
+            if problem := function_problem(name, targets, at, experimental=name in experiments):
                 yield problem

@@ -94,7 +94,7 @@ def _engine_problems(text: str, targets: Targets) -> Iterator[Problem]:
     """Yield the problems of the engine that answers queries."""
     from deckwatch.core import promql_engines  # noqa: PLC0415 - most projects have none
 
-    yield from promql_engines.engine_problems(text, targets, Place("", 0, 0))
+    yield from promql_engines.engine_problems(text, targets, lambda offset: Place("", 0, offset), FLAGS)
     if (syntax := promql_engines.syntax_targets(targets)) is not None:
         problems = _find_problems(text, syntax, lambda offset: Place("", 0, offset))
         yield from (problem for problem in problems if problem.severity == "error")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from deckwatch.core import promql_versions
-from deckwatch.core.engine import load_engines
+from deckwatch.core.known_engines import load_engines
 from deckwatch.core.problems import Place
 from deckwatch.core.targets import Targets, is_rule_engine
 

@@ -124,7 +124,6 @@ def deck(tmp_path, need, containers, database, project_text):
 
 
 @pytest.mark.usefixtures("customers")
-<<<<<<< HEAD
 def test_every_query_of_every_shipped_dashboard_and_rule_has_data(deck, victoriametrics) -> None:
     for url, *options in ((deck.url(PROMETHEUS),), (victoriametrics, "--engine", "victoriametrics")):
         ran = subprocess.run(
@@ -139,28 +138,10 @@ def test_every_query_of_every_shipped_dashboard_and_rule_has_data(deck, victoria
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         verdicts = dict(re.findall(r"^ (\S.*?)  .*\d s +(good|faulty|not watched) *$", ran.stdout, re.MULTILINE))
-        for page in ("Overview", "Host", "Containers", "Database", "Application"):
+        everywhere = ("Alerts", "Capacity", "Historical analysis", "Monitoring", "On call", "Overview")
+        for page in (*everywhere, "Host", "Containers", "Database", "Application"):
             assert verdicts[page] == "good", ran.stdout
         assert set(verdicts.values()) == {"good"}
-=======
-def test_every_query_of_every_shipped_dashboard_and_rule_has_data(deck) -> None:
-    ran = subprocess.run(
-        [
-            *(DECKWATCH, "--project", deck.project.folder, "verify"),
-            *("--prometheus", deck.url(PROMETHEUS), "--timeout", str(WAIT_SECONDS)),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    verdicts = dict(re.findall(r"^ (\S.*?)  .*\d s +(good|faulty|not watched) *$", ran.stdout, re.MULTILINE))
-    everywhere = ("Alerts", "Capacity", "Historical analysis", "Monitoring", "On call", "Overview")
-    for page in (*everywhere, "Host", "Containers", "Database", "Application"):
-        assert verdicts[page] == "good", ran.stdout
-    assert set(verdicts.values()) == {"good"}
->>>>>>> next
 
 
 SCRAPE_SECONDS = 2.0  # by which an age is older in one place than in the other, with one scrape a second
