@@ -137,7 +137,7 @@ def test_without_storage_nothing_changes(tmp_path) -> None:
             "4:67: an agent does not evaluate rules",
         ),
         ("{engine: mimir, write: 'http://m', agent: true, series: recorded}", "4:68: an agent records no series"),
-        ("{engine: mimir, write: 'http://m', tls_config: {}}", "4:48: tls_config has no effect over http"),
+        ("{engine: mimir, write: 'http://m', tls_config: {}}", "4:47: tls_config has no effect over http"),
         ("{engine: mimir}", "write"),
     ],
 )
