@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Self
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.exporter import config
-from deckwatch.provisioning import scrape_targets, servers, stack
+from deckwatch.provisioning import host_targets, scrape_targets, servers, stack
 from deckwatch.provisioning.addresses import LINK_NAMES, Addresses, read_addresses
+from deckwatch.provisioning.host_targets import Host, Target
 from deckwatch.provisioning.program import Program, free_port
-from deckwatch.provisioning.scrape_targets import Host, ScrapeTargets, Target
+from deckwatch.provisioning.scrape_targets import ScrapeTargets
 from deckwatch.provisioning.servers import ADDRESS, ALERTMANAGER, EXPORTER, GRAFANA, PORTS, PROMETHEUS, Site
 from deckwatch.provisioning.write import write_plan
 
@@ -143,7 +144,7 @@ class LocalStack:
         """Return the scrape targets: this machine over loopback, and those of the project and the caller."""
         here = Host(self.name, self.site.listen_address(EXPORTER))
         own = [here] if EXPORTER in self.programs else []
-        declared = scrape_targets.declared_hosts(self.project)
+        declared = host_targets.declared_hosts(self.project)
         others = [host for host in (*declared, *self.hosts) if host.name != self.name or not own]
         watched = config.watch_config(self.project, {**os.environ, **self.environment})["postgres"] if own else []
         local_postgres = {server["name"]: here for server in watched if "from" not in server}
