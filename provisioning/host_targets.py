@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.exporter import host_list, placement
 from deckwatch.provisioning import discovered_hosts
+from deckwatch.provisioning.pki import project_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +58,7 @@ def declared_hosts(project: Project) -> list[Host]:
     return [
         Host(host.name, host.address, next((label for known, label in labels if known == config), ""))
         for host in host_list.read_hosts(project).hosts
-        for config in [read_access(host.entry)]
+        for config in [read_access(project, host.entry)]
     ]
 
 
@@ -65,7 +66,7 @@ def read_accesses(project: Project) -> list[Access]:
     """Return the distinct ways to authenticate to the protected machines of `hosts:`."""
     accesses: list[Access] = []
     for host in host_list.read_hosts(project).hosts:
-        config = read_access(host.entry)
+        config = read_access(project, host.entry)
         if config and all(config != access.config for access in accesses):
             accesses.append(Access(str(len(accesses) + 1), host.name, config))
     return accesses
@@ -74,14 +75,19 @@ def read_accesses(project: Project) -> list[Access]:
 def read_discoveries(project: Project) -> list[dict[str, Any]]:
     """Return name and scrape configuration of each entry of `hosts:` that Prometheus discovers."""
     return [
-        discovered_hosts.read_discovery(kind, entry, access=read_access(entry))
+        discovered_hosts.read_discovery(kind, entry, access=read_access(project, entry))
         for _, kind, entry in discovered_hosts.iter_entries(project)
     ]
 
 
-def read_access(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a scrape configuration with which an entry of `hosts:` is read; empty if unprotected."""
+def read_access(project: Project, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a scrape configuration with which an entry of `hosts:` is read; empty if unprotected.
+
+    Unless the entry says otherwise, the certificates of `pki:` are used.
+    """
     config = {key: entry[key] for key in ("scheme", "tls_config", "basic_auth") if key in entry}
+    if not config.keys() & {"scheme", "tls_config"} and (shared := project_certificates.read_tls_config(project)):
+        config["tls_config"] = shared
     scheme = config.get("scheme", "https" if "tls_config" in config else "http")
     return {} if config.keys() <= {"scheme"} and scheme == "http" else {**config, "scheme": scheme}
 
@@ -93,8 +99,11 @@ def find_problems(project: Project) -> Iterator[Problem]:
         yield from _find_entry_problems(project, index, entry)
         if entry.get("scheme") == "http" and "tls_config" in entry:
             yield problem(("hosts", index, "scheme"), "tls_config has no effect over http")
+    hosts = host_list.read_hosts(project).hosts
+    uses_pki = [host for host in hosts if not host.entry.keys() & {"scheme", "tls_config"}]
+    yield from project_certificates.find_problems(project, uses_pki)
     first: dict[str, host_list.NamedHost] = {}
-    for host in host_list.read_hosts(project).hosts:
+    for host in hosts:
         if host.name in first:
             message = f"duplicate host {host.name}: both would produce the same series"
             other = first[host.name].place

@@ -15,6 +15,7 @@ from deckwatch.exporter import config
 from deckwatch.provisioning import host_targets, scrape_targets, servers, stack
 from deckwatch.provisioning.addresses import LINK_NAMES, Addresses, read_addresses
 from deckwatch.provisioning.host_targets import Host, Target
+from deckwatch.provisioning.pki import project_certificates
 from deckwatch.provisioning.program import Program, free_port
 from deckwatch.provisioning.scrape_targets import ScrapeTargets
 from deckwatch.provisioning.servers import ADDRESS, ALERTMANAGER, EXPORTER, GRAFANA, PORTS, PROMETHEUS, Site
@@ -109,6 +110,7 @@ class LocalStack:
         self.site = Site(
             self.state.resolve(), self.project.folder, ports, self.exporter_arguments, self.environment, links
         )
+        project_certificates.use_local_folder(self.project)
         options = stack.Options(every=self.every, addresses=self.addresses, installed=_installed_versions())
         self.built = stack.build(self.project, options)
         write_plan(self.built.plan.with_artifacts(self._build_targets().target_files()), self.site.bundle)

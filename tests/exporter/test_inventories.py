@@ -151,9 +151,7 @@ def test_a_yaml_inventory(read) -> None:
         ),
         (
             "web-1 ansible_host='{{ ip }}'",
-            [
-                f"hosts.ini:1:7: error: the address of web-1 is a template (which is not evaluated; {EXPORT}) [inventory]"
-            ],
+            [f"hosts.ini:1:7: error: the address of web-1 is a template ({EXPORT}) [inventory]"],
         ),
     ],
 )
