@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.whole_file import replace_file
 from deckwatch.provisioning.pki import authority as pki
@@ -64,7 +65,7 @@ class CertificateFolder:
     def read_authority(self) -> pki.Certificate:
         """Return the authority with its key; raises DeckwatchError."""
         if not self.exists:
-            raise DeckwatchError(f"{self.path} has no authority: run `deckwatch pki init` first")
+            raise DeckwatchError(f"{self.path} has no authority: run `{format_command('pki', 'init')}` first")
         if not (self.path / _CA_KEY).is_file():
             raise DeckwatchError(f"{self.path / _CA_KEY} is not here: certificates are issued where the key is kept")
         return pki.read_with_key(self.path / CA, self.path / _CA_KEY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import extras
+from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import DeckwatchError, Problem
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def find_problems(project: Project, hosts: Iterable[NamedHost]) -> Iterator[Prob
     held = set(folder.list_holders())
     for name, where in places.items():
         if name not in held:
-            hint = f"`deckwatch pki issue {name}` makes one"
+            hint = f"`{format_command('pki', 'issue', name)}` makes one"
             yield Problem(where, f"{name} has no certificate in {path}", hint, "pki", "warning")
             continue
         try:
@@ -70,5 +71,5 @@ def find_problems(project: Project, hosts: Iterable[NamedHost]) -> Iterator[Prob
             yield Problem(where, str(error), check="pki")
             continue
         if fault:
-            hint = f"`deckwatch pki renew {name}` replaces it"
+            hint = f"`{format_command('pki', 'renew', name)}` replaces it"
             yield Problem(where, f"the certificate of {name} {fault}", hint, "pki")

@@ -33,6 +33,7 @@ def command(
     --web.config.file. `deckwatch hosts add` does both.
     """
     from deckwatch.cli import _project
+    from deckwatch.core.own_command import format_command
     from deckwatch.core.problems import DeckwatchError
     from deckwatch.exporter import host_list
 
@@ -43,7 +44,8 @@ def command(
     authority = certificates.read_authority()
     held = set(certificates.list_holders())
     if repeated := [name for name in names if name in held]:
-        raise DeckwatchError(f"{', '.join(repeated)}: has a certificate; `deckwatch pki renew` replaces it")
+        command = format_command("pki", "renew", *repeated)
+        raise DeckwatchError(f"{', '.join(repeated)}: has a certificate; `{command}` replaces it")
     wanted = names or [name for name in host_list.read_hosts(loaded).names if name not in held]
     for name in wanted:
         written = certificates.issue(authority, name, _certificates.find_names(loaded, name, addresses), days)

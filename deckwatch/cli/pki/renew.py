@@ -67,6 +67,7 @@ def command(project: Path, /, *, names: tuple[str, ...], folder: str | None, wit
 
 def _refuse_foreign(certificates: CertificateFolder, found: dict[str, Certificate], authority: Certificate) -> None:
     """Raise DeckwatchError with all certificates that another authority has issued."""
+    from deckwatch.core.own_command import format_command
     from deckwatch.core.problems import DeckwatchError
     from deckwatch.provisioning.pki import authority as pki
 
@@ -75,5 +76,5 @@ def _refuse_foreign(certificates: CertificateFolder, found: dict[str, Certificat
         files = ", ".join(str(certificates.holder_path(name) / "tls.crt") for name in foreign)
         raise DeckwatchError(
             f"issued by another authority than {certificates.path / 'ca.crt'}: {files}; "
-            f"`deckwatch pki renew {' '.join(foreign)}` replaces them"
+            f"`{format_command('pki', 'renew', *foreign)}` replaces them"
         )
