@@ -30,7 +30,7 @@ _CA_KEY = "ca.key"
 _PRIVATE, _PUBLIC = 0o600, 0o644
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}\Z")
 _WEB_CONFIG_TEXT = """\
-# Written by deckwatch pki: for `deckwatch serve --web.config.file`, and any other exporter of Prometheus.
+# Written by `deckwatch pki`: for --web.config.file of this and any other exporter of Prometheus.
 tls_server_config:
   cert_file: tls.crt
   key_file: tls.key

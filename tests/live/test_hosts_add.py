@@ -62,7 +62,7 @@ def wheel(tmp_path) -> Path:
     script = f'#!/bin/sh\nexec {DECKWATCH} "$@"\n'
     with zipfile.ZipFile(path, "w") as archive:
         program = zipfile.ZipInfo("deckwatch-0.1.0.data/scripts/deckwatch")
-        program.external_attr = 0o755 << 16
+        program.external_attr = 0o100755 << 16
         archive.writestr(program, script)
         archive.writestr(
             "deckwatch-0.1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: deckwatch\nVersion: 0.1.0\n"

@@ -123,7 +123,7 @@ def test_commands_issue_for_the_hosts_of_the_project_and_renew_what_expires(run,
     assert authority.list_names(made.read_certificate("web-2")) == ["web-2", "::1"]
     assert run("pki", "renew", "web-3") == (
         1,
-        f"deckwatch: web-3 has no certificate in {tmp_path}/pki; did you mean web-1?\n",
+        f"deckwatch: web-3 has no certificate in {tmp_path}/pki; did you mean web-2?\n",
     )
 
 
