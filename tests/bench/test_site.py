@@ -85,7 +85,7 @@ def test_a_small_site_is_measured_on_both_engines(need) -> None:
     from bench._site_setup import Plan
 
     with contextlib.closing(site.measure_site(Plan(hosts=2, per_host=3, interval=1, seconds=12.0))) as sheets:
-        usage, extrapolated = itertools.islice(sheets, 2)  # tests/live/test_verify_everything.py asks for the panels
+        usage, extrapolated = itertools.islice(sheets, 2)
     assert list(usage.columns) == ["figure", "prometheus", "victoriametrics"]
     figures = {row[0]: [float(cell.split()[0].replace(",", "")) for cell in row[1:]] for row in usage.rows}
     for title in (
