@@ -51,7 +51,10 @@ class Program:
     def start(self) -> Self:
         """Start the process, with its output in the log file."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        prefix = [sys.executable, "-I", "-S", str(_RUN_WITH_PARENT), str(os.getpid())] if self.end_with_parent else []
+        prefix, user = [], self.user
+        if self.end_with_parent:  # the helper changes the account itself
+            prefix = [sys.executable, "-I", "-S", str(_RUN_WITH_PARENT), str(os.getpid()), user or ""]
+            user = None
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*prefix, *self.argv],
@@ -60,9 +63,9 @@ class Program:
                 stderr=log,
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
-                user=self.user,
-                group=self.user,
-                extra_groups=[] if self.user else None,
+                user=user,
+                group=user,
+                extra_groups=[] if user else None,
                 start_new_session=True,
             )
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -12,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deckwatch.cli import _up_example
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deckwatch.provisioning.up import LocalStack
 
 _REFRESH_SECONDS = 0.5
@@ -50,6 +55,7 @@ class _Link(click.ParamType[tuple[str, str]]):
     help="Where others open a program, for links in notifications: grafana=https://grafana.example, or alertmanager, "
     "prometheus, runbooks. By default as in `addresses:` of deckwatch.yaml.",
 )
+@_up_example.add_options
 @click.pass_obj
 def command(
     project: Path,
@@ -58,44 +64,64 @@ def command(
     state_dir: Path | None,
     open: bool,  # noqa: A002 - the option's name
     links: tuple[tuple[str, str], ...],
+    example: str | None,
+    scenario: str,
+    ports: tuple[tuple[str, int], ...],
 ) -> int:
     """Start the exporter, and Prometheus, Alertmanager and Grafana if they are installed.
 
     They are configured by the bundle, listen on loopback only and keep their state in one folder. Free ports replace
-    those in use. Ctrl-C stops the started programs and no others.
+    those in use. With `--example`, an application and its database run too. Ctrl-C stops the started programs and no
+    others.
     """
-    from deckwatch.cli import _project, _show
+    from deckwatch.cli import _project
+    from deckwatch.provisioning.examples import definition
     from deckwatch.provisioning.up import LocalStack
 
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.default_int_handler)
-    loaded = _project.load_project(project, keep_invalid=True)
-    stack = LocalStack(loaded, state_dir or project / ".deckwatch", links=dict(links))
     try:
-        with _show.show_spinner("starting"):
-            stack.start()
-        _print_programs(stack)
-        _print_links(stack)
-        if open and (sys.platform == "darwin" or any(os.environ.get(name) for name in _SCREENS)):
-            _open_browser(stack)
-        _wait_until_stopped(stack)
+        with contextlib.ExitStack() as running:
+            wait: Callable[[float], None] = time.sleep
+            if example is None:
+                loaded = _project.load_project(project, keep_invalid=True)
+                stack = LocalStack(loaded, state_dir or project / ".deckwatch", links=dict(links))
+            else:
+                found = definition.load_example(example)
+                state = state_dir or project / ".deckwatch" / "examples" / found.name
+                stack, wait = _up_example.start_example(running, found, state, scenario, ports=ports, links=dict(links))
+            _run_stack(running, stack, wait, open_browser=open)
     except KeyboardInterrupt:
         click.echo("\nstopping", err=True)
         return 0
-    finally:
-        for number in (signal.SIGINT, *_STOP_SIGNALS):
-            signal.signal(number, signal.SIG_IGN)  # already stopping
-        stack.stop()
     click.echo("all programs have exited", err=True)
     return 1
 
 
-def _wait_until_stopped(stack: LocalStack) -> None:
-    """Report each program that exits, and return when none is running."""
+def _run_stack(
+    running: contextlib.ExitStack, stack: LocalStack, wait: Callable[[float], None], *, open_browser: bool
+) -> None:
+    """Start the stack, print its addresses, and wait until all its programs have exited."""
+    from deckwatch.cli import _show
+
+    running.callback(stack.stop)
+    running.callback(_ignore_stop_signals)
+    with _show.show_spinner("starting"):
+        stack.start()
+    _print_programs(stack)
+    _print_links(stack)
+    if open_browser and (sys.platform == "darwin" or any(os.environ.get(name) for name in _SCREENS)):
+        _open_browser(stack)
     while stack.running:
         for name, code in stack.pop_exited().items():
             click.echo(f"{name} exited with code {code}; its log is {stack.site.log_file(name)}", err=True)
-        time.sleep(_REFRESH_SECONDS)
+        wait(_REFRESH_SECONDS)
+
+
+def _ignore_stop_signals() -> None:
+    """Ignore the signals that stop this command: it is stopping already."""
+    for number in (signal.SIGINT, *_STOP_SIGNALS):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _print_programs(stack: LocalStack) -> None:
