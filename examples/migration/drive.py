@@ -1,53 +1,134 @@
-"""Drives the containers: `python drive.py SCENARIO` until it is stopped, and `python drive.py reset` afterwards."""
+"""Drives the system: `python drive.py SCENARIO --url URL`, until it is stopped.
+
+DATABASE_URL is the address of the new system's database, where faults are made: a lock that ends with this process, or
+changed records, which the migration finds and repairs.
+"""
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
+import sys
+import threading
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
-import docker
-from deck import Deck
+import psycopg
+from operations import OPERATIONS
+from systems import COMPONENTS
 
-# A shell script in `client`, which the scenario starts with; files in /shared tell the containers what to do.
-SCRIPTS = {
-    "load": "echo 10 >/shared/rate",
-    "idle": "echo 0 >/shared/rate",
-    "spike": "echo 200 >/shared/rate",
-    "crash-loop": "touch /shared/crash",
-    "memory-leak": "touch /shared/leak",
+OPERATIONS_PER_SECOND = 20
+GOAL = 156  # datasets, of 412
+SPIKE = 350
+ROLLED_BACK = 10
+DIFFERING = 5
+BROKEN_SHARE = 10  # one search in so many
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Driver:
+    """A client of the system at an address."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def send_request(self, path: str, method: str = "GET") -> None:
+        """Send a request; a refusal is printed."""
+        try:
+            _DIRECT.open(urllib.request.Request(f"{self._url}{path}", method=method), timeout=30).close()  # noqa: S310 - http
+        except (OSError, urllib.error.HTTPError) as error:
+            print(f"{method} {path}: {error}", file=sys.stderr)  # noqa: T201
+
+    def migrate(self, until: int) -> None:
+        """Let datasets be migrated until there are so many; a second request replaces those whose copy fails."""
+        for _ in range(2):
+            self.send_request(f"/migrate?until={until}", "POST")
+            time.sleep(3)
+
+    def run_operations(self, rate: float = OPERATIONS_PER_SECOND, broken_share: int = 0) -> None:
+        """Run all operations in turn; one search in `broken_share` has a NUL, which PostgreSQL refuses."""
+        searches = itertools.count(1)
+        for component, operation in itertools.cycle(itertools.product(COMPONENTS, OPERATIONS)):
+            query = {"component": component, "operation": operation}
+            if operation == "search" and broken_share and next(searches) % broken_share == 0:
+                query["name"] = "\0"
+            self.send_request(f"/records?{urllib.parse.urlencode(query)}")
+            time.sleep(1 / rate)
+
+
+def run_load(driver: Driver) -> None:
+    """Migrate 156 of the 412 datasets, and run operations."""
+    driver.migrate(GOAL)
+    driver.run_operations()
+
+
+def run_spike(driver: Driver) -> None:
+    """Migrate many datasets at once, with five times as many operations."""
+    threading.Thread(target=driver.migrate, args=(SPIKE,), daemon=True).start()
+    driver.run_operations(5 * OPERATIONS_PER_SECOND)
+
+
+def run_error_burst(driver: Driver) -> None:
+    """Run operations of which the new system refuses some."""
+    driver.migrate(GOAL)
+    driver.run_operations(broken_share=BROKEN_SHARE)
+
+
+def run_slow_database(driver: Driver) -> None:
+    """Run operations while the new system's records are locked for half of each second."""
+    driver.migrate(GOAL)
+    threading.Thread(target=driver.run_operations, daemon=True).start()
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        while True:
+            with connection.transaction():
+                connection.execute("LOCK TABLE records IN ACCESS EXCLUSIVE MODE")
+                time.sleep(0.5)
+            time.sleep(0.5)
+
+
+def run_rollback(driver: Driver) -> None:
+    """Roll ten datasets back, and migrate them again after a while, again and again."""
+    driver.migrate(GOAL)
+    threading.Thread(target=driver.run_operations, daemon=True).start()
+    while True:
+        driver.send_request(f"/rollback?datasets={ROLLED_BACK}", "POST")
+        time.sleep(20)
+        driver.migrate(GOAL)
+
+
+def run_integrity_fault(driver: Driver) -> None:
+    """Change records of migrated datasets in the new system only."""
+    driver.migrate(GOAL)
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        connection.execute(
+            "UPDATE records SET cents = cents + 1 WHERE dataset IN "
+            "(SELECT id FROM datasets WHERE state = 'migrated' ORDER BY id LIMIT %s)",
+            (DIFFERING,),
+        )
+    driver.run_operations()
+
+
+SCENARIOS = {
+    "load": run_load,
+    "spike": run_spike,
+    "error-burst": run_error_burst,
+    "slow-database": run_slow_database,
+    "outage": Driver.run_operations,
+    "rollback": run_rollback,
+    "integrity-fault": run_integrity_fault,
 }
-RESET = "rm -f /shared/crash /shared/leak; echo 1 >/shared/rate"
-
-
-def run_scenario(deck: Deck, name: str) -> None:
-    """Begin a scenario."""
-    if name == "outage":
-        deck.stop_service("web")
-    elif name == "error-burst":
-        deck.run_in("web", "rm -f /www/health")
-    else:
-        deck.run_in("client", SCRIPTS[name])
-
-
-def undo_scenarios(deck: Deck) -> None:
-    """Undo all scenarios."""
-    deck.start_service("web")
-    deck.run_in("web", "echo ok >/www/health")
-    deck.run_in("client", RESET)
 
 
 def main() -> None:
     """Run a scenario until this process is stopped."""
-    parser = argparse.ArgumentParser(description="Drive the containers.")
-    parser.add_argument("scenario", choices=[*SCRIPTS, "outage", "error-burst", "reset"])
+    parser = argparse.ArgumentParser(description="Drive the system and its migration.")
+    parser.add_argument("scenario", choices=SCENARIOS)
+    parser.add_argument("--url", required=True, help="address of the system")
     options = parser.parse_args()
-    deck = Deck(docker.from_env(timeout=30))
-    if options.scenario == "reset":
-        undo_scenarios(deck)
-        return
-    run_scenario(deck, options.scenario)
-    while True:
-        time.sleep(60)
+    SCENARIOS[options.scenario](Driver(options.url))
 
 
 if __name__ == "__main__":

@@ -13,14 +13,18 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from systems import COMPONENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PLAN_SECONDS = 15.0
 SUITE_SECONDS = 60.0
@@ -103,18 +107,22 @@ def main() -> None:
     parser.add_argument("--once", action="store_true")
     options = parser.parse_args()
     options.textfile.mkdir(parents=True, exist_ok=True)
-    next_tests = 0.0
+    if options.once:
+        collect_plan(options)
+        collect_tests(options)
+        return
+    threading.Thread(target=_repeat, args=(collect_tests, SUITE_SECONDS, options), daemon=True).start()
+    _repeat(collect_plan, PLAN_SECONDS, options)
+
+
+def _repeat(job: Callable[[argparse.Namespace], None], seconds: float, options: argparse.Namespace) -> None:
+    """Run a job again and again; a failure is printed."""
     while True:
         try:
-            collect_plan(options)
+            job(options)
         except OSError as error:
-            print(f"the plan is not written: {error}", file=sys.stderr)  # noqa: T201
-        if time.monotonic() >= next_tests:
-            collect_tests(options)
-            next_tests = time.monotonic() + SUITE_SECONDS
-        if options.once:
-            return
-        time.sleep(PLAN_SECONDS)
+            print(f"{job.__name__}: {error}", file=sys.stderr)  # noqa: T201
+        time.sleep(seconds)
 
 
 if __name__ == "__main__":
