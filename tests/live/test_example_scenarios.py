@@ -70,8 +70,21 @@ class Running:
         self.state = folder.parent / "state"
         self.folder = folder
         self.up = subprocess.Popen(
-            [DECKWATCH, "up", "--no-open", "--example", f"{folder}/", "--port", "page=0", "--port", "database=0"]
-            + ["--state-dir", self.state, "--scenario", "load"],
+            [
+                DECKWATCH,
+                "up",
+                "--no-open",
+                "--example",
+                f"{folder}/",
+                "--port",
+                "page=0",
+                "--port",
+                "database=0",
+                "--state-dir",
+                self.state,
+                "--scenario",
+                "load",
+            ],
             cwd=folder.parent,
             env={**os.environ, "PATH": "/nowhere", "COLUMNS": "200"},
             stdout=subprocess.PIPE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -13,6 +13,9 @@ from deckwatch.cli import new
 from deckwatch.core import yaml_file
 from deckwatch.core.problems import DeckwatchError, InvalidInput
 from deckwatch.provisioning.examples import definition, preparation
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EXAMPLES = definition.example_folders()
 TEMPLATES = {path.name: path for path in new.template_folders()}
