@@ -45,7 +45,8 @@ def watch_config(
     if servers or environment.get(POSTGRES_DSN):
         extras.require_module("psycopg", "a PostgreSQL server is configured")
     watch_extensions.require_packages(block)
-    config["host"] = _with_absolute_folders(block.get("host") or {}, project.folder.absolute())
+    if block.get("host"):
+        config["host"] = _with_absolute_folders(block["host"], project.folder.absolute())
     config["probes"] = _entries_here("probes", "probed", project, own_host)
     probe_entries.require_packages([entry for entry in config["probes"] if "elsewhere" not in entry])
     for key in watch_extensions.list_keys():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import sys
 import threading
@@ -15,6 +16,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from typing import Any
 
 import psycopg
 from operations import OPERATIONS
@@ -22,6 +24,7 @@ from systems import COMPONENTS
 
 OPERATIONS_PER_SECOND = 20
 GOAL = 156  # datasets, of 412
+GOAL_SECONDS = 120.0
 SPIKE = 350
 ROLLED_BACK = 10
 DIFFERING = 5
@@ -35,18 +38,24 @@ class Driver:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def send_request(self, path: str, method: str = "GET") -> None:
-        """Send a request; a refusal is printed."""
+    def send_request(self, path: str, method: str = "GET") -> Any:
+        """Return the JSON that a request is answered with; None for a refusal, which is printed."""
         try:
-            _DIRECT.open(urllib.request.Request(f"{self._url}{path}", method=method), timeout=30).close()  # noqa: S310 - http
+            with _DIRECT.open(urllib.request.Request(f"{self._url}{path}", method=method), timeout=30) as response:  # noqa: S310 - http
+                return json.load(response)
         except (OSError, urllib.error.HTTPError) as error:
             print(f"{method} {path}: {error}", file=sys.stderr)  # noqa: T201
+            return None
 
     def migrate(self, until: int) -> None:
-        """Let datasets be migrated until there are so many; a second request replaces those whose copy fails."""
-        for _ in range(2):
+        """Wait until so many datasets are migrated; others replace those whose copy fails."""
+        deadline = time.monotonic() + GOAL_SECONDS
+        while time.monotonic() < deadline:
             self.send_request(f"/migrate?until={until}", "POST")
-            time.sleep(3)
+            time.sleep(0.5)
+            status = self.send_request("/status")
+            if status and sum(counts["migrated"] for counts in status["datasets"].values()) >= until:
+                return
 
     def run_operations(self, rate: float = OPERATIONS_PER_SECOND, broken_share: int = 0) -> None:
         """Run all operations in turn; one search in `broken_share` has a NUL, which PostgreSQL refuses."""

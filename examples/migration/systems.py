@@ -21,9 +21,9 @@ RECORDS = 8  # of each dataset
 OLD_VERSION = f"SQLite {sqlite3.sqlite_version}"
 # Datasets with a name that the new system does not accept.
 TOO_LONG = frozenset({40, 90, 130})
-STATEMENT_TIMEOUT = "1s"
+STATEMENT_TIMEOUT = "5s"
 POOL_SIZE = 8
-_POOL_SECONDS = 2.0
+_POOL_SECONDS = 5.0
 
 
 class Record(NamedTuple):

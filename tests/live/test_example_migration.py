@@ -7,6 +7,7 @@ import pytest
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
+DATES = ("15 September 2026", "September 16, 2026", "2026/09/17", "18.09.2026")  # of issues, in four formats
 ATTEMPTS = "sum by (component, result) (migration_attempts_total)"
 CHECKS = "sum by (result) (migration_integrity_checks_total)"
 
@@ -15,6 +16,22 @@ def select(example, statement):
     """Return the rows of a query on the new system's database, by all columns but the last."""
     with psycopg.connect(example.application.database.url) as connection:
         return {tuple(row[:-1]): float(row[-1]) for row in connection.execute(statement)}
+
+
+def spoil_plan(path):
+    """Add a milestone that is due before its phase starts, a phase that depends on itself, and 3,000 issues."""
+    issues = [
+        f"  - {{id: I-{number}, severity: info, component: customers, detected: '{DATES[number % 4]}'}}"
+        for number in range(3000)
+    ]
+    text = path.read_text()
+    for key, lines in (
+        ("phases", ["  loop: {start: 2026-11-30, end: 2026-12-06, needs: [loop]}"]),
+        ("milestones", ["  early: {phase: storage, due: 2026-09-08}"]),
+        ("issues", issues),
+    ):
+        text = text.replace(f"\n{key}:\n", "\n" + "\n".join([f"{key}:", *lines]) + "\n")
+    path.write_text(text)
 
 
 def test_the_figures_are_those_of_the_migration(run_example, eventually) -> None:
@@ -42,6 +59,14 @@ def test_the_figures_are_those_of_the_migration(run_example, eventually) -> None
     )
     assert example.value('sum(test_suite_tests{suite="copies", component="customers", result="passed"})') == 12
     assert example.value('sum(test_suite_tests{result="failed"})') == 0
+
+    # Mistakes in the plan cost their own items, and 3,000 issues are counted, of which the gravest hundred are listed.
+    spoil_plan(example.application.folder / "plan.yml")
+    example.await_value('sum(migration_issues_open{severity="info"})', 3000)
+    assert example.value("count(migration_issue_detected_timestamp_seconds)") == 100
+    assert example.value('count(migration_milestone_status{milestone="half"})') > 0
+    assert example.query('migration_milestone_status{milestone="early"}') == {}
+    assert example.query('migration_phase_dependency_info{phase="loop"}') == {}
 
     with example.simulate("rollback"):
         example.await_value('sum(migration_rollbacks_total{type="manual"})', 10)
