@@ -2,7 +2,8 @@
 
 It supports Grafana 10.4 and later (developers/http_api: `/api/health`, `/api/folders`, `/api/dashboards/uid/…`,
 `/api/dashboards/db`), and from 13 on uses the API of resources for dashboards (`resource_api`). Every version that
-we save has a mark in its message: a dashboard whose newest version has none was changed by hand.
+we save has a mark in its message, and in the API of resources the number of its generation: a dashboard whose newest
+version is another one was changed by hand.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from deckwatch.dashboards.schema_v2 import find_dashboards
 from deckwatch.provisioning import grafana_resources
 from deckwatch.provisioning.comparison import Comparison, GeneratedDashboard, compare_answer, compare_stored
 from deckwatch.provisioning.resource_api import ResourceApi, has_stable_api
+from deckwatch.provisioning.version_message import MARK, mark_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 _OLDEST = PROGRAMS["grafana"].oldest
 _RESOURCES_SINCE = get_feature("apis", "/apis/dashboard.grafana.app/v1beta1").since
-MARK = "(deckwatch)"
 
 
 class Grafana:
@@ -144,6 +145,8 @@ class Grafana:
         )
 
     def _is_saved_by_us(self, stored: StoredDashboard, uid: str) -> bool:
+        if stored.is_our_generation is not None:
+            return stored.is_our_generation
         if stored.message:
             return MARK in stored.message
         try:
@@ -230,7 +233,7 @@ class Grafana:
         A new one is saved in `schema`, one that exists in the schema that it has.
         """
         generated, resources = comparison.generated, self.find_resources()
-        text = f"{message} {MARK}".strip()
+        text = mark_message(message)
         try:
             if resources is None:
                 self._save_classic(comparison, folder, text, force=force)

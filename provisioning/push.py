@@ -10,6 +10,7 @@ import yaml
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards.grafana_versions import get_feature
 from deckwatch.provisioning.comparison import GeneratedDashboard
+from deckwatch.provisioning.version_message import mark_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,6 +79,7 @@ def push_dashboards(
     `schema` is that of new ones, by default the classic one; Grafana keeps the schema of those that exist.
     Raises DeckwatchError; after a failure halfway it lists which dashboards are saved and which are not.
     """
+    mark_message(message)  # refuses one that is too long
     changed = [comparison for comparison in comparisons if comparison.state != "same"]
     if provisioned := [comparison.generated.uid for comparison in changed if comparison.state == "provisioned"]:
         names = ", ".join(provisioned)
