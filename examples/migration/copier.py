@@ -59,9 +59,10 @@ class Migration:
     def queue_datasets(self, until: int) -> int:
         """Queue pending datasets so that `until` will be migrated, if no copy fails; returns their number."""
         with self._queue_lock:
-            missing = max(0, until - len(self.migrated) - len(self._queued))
+            queued = set(self._queued)  # before the ledger is read, so that none of them is chosen again
+            missing = max(0, until - len(self.migrated | queued))
             pending = self._ledger.list_datasets("pending", _ALL) if missing else []
-            chosen = [dataset for dataset in pending if dataset not in self._queued][:missing]
+            chosen = [dataset for dataset in pending if dataset not in self.migrated | queued][:missing]
             self._queued.update(chosen)
         for dataset in chosen:
             self._queue.put(dataset)

@@ -25,6 +25,7 @@ from systems import COMPONENTS
 OPERATIONS_PER_SECOND = 20
 GOAL = 156  # datasets, of 412
 GOAL_SECONDS = 120.0
+DATASETS_PER_SECOND = 4
 SPIKE = 350
 ROLLED_BACK = 10
 DIFFERING = 5
@@ -69,9 +70,14 @@ class Driver:
 
 
 def run_load(driver: Driver) -> None:
-    """Migrate 156 of the 412 datasets, and run operations."""
+    """Migrate 156 of the 412 datasets, four a second, and run operations."""
+    threading.Thread(target=driver.run_operations, daemon=True).start()
+    for goal in range(0, GOAL, DATASETS_PER_SECOND):
+        driver.send_request(f"/migrate?until={goal}", "POST")
+        time.sleep(1)
     driver.migrate(GOAL)
-    driver.run_operations()
+    while True:
+        time.sleep(60)
 
 
 def run_spike(driver: Driver) -> None:
