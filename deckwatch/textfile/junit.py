@@ -101,10 +101,8 @@ class _Report:
             self._faults = {}
             self._is_skipped = bool({event.attributes.get("status"), event.attributes.get("result")} & _NOT_RUN)
         elif self._case is not None and event.name in _FAULTS:
-            words = event.attributes
-            self._faults.setdefault(
-                event.name, _error_class(words.get("type", "")) or _find_class(words.get("message", ""))
-            )
+            kind, message = event.attributes.get("type", ""), event.attributes.get("message", "")
+            self._faults.setdefault(event.name, _error_class(kind) or _find_class(message))
         elif self._case is not None and event.name == "skipped":
             self._is_skipped = True
 
