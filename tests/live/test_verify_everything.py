@@ -114,7 +114,8 @@ def test_every_query_of_every_shipped_dashboard_and_rule_has_data(deck) -> None:
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     verdicts = dict(re.findall(r"^ (\S.*?)  .*\d s +(good|faulty|not watched) *$", ran.stdout, re.MULTILINE))
-    for page in ("Overview", "Host", "Containers", "Database", "Application"):
+    everywhere = ("Alerts", "Capacity", "Historical analysis", "Monitoring", "On call", "Overview")
+    for page in (*everywhere, "Host", "Containers", "Database", "Application"):
         assert verdicts[page] == "good", ran.stdout
     assert set(verdicts.values()) == {"good"}
 
@@ -134,7 +135,7 @@ AGES = ("Uptime", "Transaction")
 def test_the_figures_of_the_database_dashboard_are_those_that_psql_tells(deck, database, eventually) -> None:
     folder = deck.project.folder / "psql"
     subprocess.run([DECKWATCH, "--project", deck.project.folder, "generate", "--out", folder], check=True)
-    page = json.loads((folder / "grafana/dashboards/deckwatch/postgres-database.json").read_text())
+    page = json.loads((folder / "grafana/dashboards/operations/postgres-database.json").read_text())
     figures = [panel for panel in page["panels"] if panel["type"] in ("stat", "gauge")]
     asked = {panel["title"]: panel["targets"][0]["expr"] for panel in figures if len(panel["targets"]) == 1}
     asked |= {

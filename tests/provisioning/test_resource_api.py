@@ -79,6 +79,14 @@ def test_a_new_dashboard_is_created_with_its_folder_and_its_manager(serve_resour
     assert ("uid" in body["spec"], "panels" in body["spec"]) == (False, version == "v1")
 
 
+def test_a_missing_dashboard_may_be_an_error_of_the_server(serve_resources):
+    store = ResourceStore(ALL)
+    store.missing = 500
+    with serve_resources(store) as grafana:
+        assert push(grafana, generated()).state == "new"
+        assert list(store.dashboards) == ["shop"]
+
+
 @pytest.mark.parametrize(("schema", "version"), [("classic", "v1"), ("v2", "v2")])
 def test_a_change_is_saved_in_the_stored_schema_and_a_second_push_saves_nothing(serve_resources, schema, version):
     store = ResourceStore(ALL)
