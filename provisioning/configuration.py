@@ -42,7 +42,7 @@ def render_files(
     jobs = load_contract()["jobs"]
     settings = {
         "interval": build.interval,
-        "timeout": f"{min(_MAX_SCRAPE_SECONDS, build.interval_seconds):g}s",
+        "timeout": scrape_timeout(build.interval_seconds),
         "labels": project.data.get("build", {}).get("labels", {}),
         "expands_labels": build.targets.supports("prometheus", _LABELS_EXPANDED_SINCE),
         "jobs": jobs,
@@ -75,6 +75,11 @@ def render_files(
         _yaml_artifact("grafana/provisioning/datasources/deckwatch.yaml", datasources),
         render_providers(folders, renderer),
     ]
+
+
+def scrape_timeout(interval_seconds: float) -> str:
+    """Return the time limit of a scrape, as a duration."""
+    return f"{min(_MAX_SCRAPE_SECONDS, interval_seconds):g}s"
 
 
 def render_providers(folders: Sequence[Folder], renderer: Renderer) -> Artifact:

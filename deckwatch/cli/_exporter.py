@@ -48,7 +48,7 @@ def add_source_options(command: F) -> F:
         "--docker-host",
         metavar="URL",
         show_default="DOCKER_HOST, or the usual socket",
-        help="Address of the Docker engine; empty for none.",
+        help="Address of the Docker engine, or cri:// and the socket of containerd or CRI-O; empty for none.",
     )(command)
 
 
@@ -100,7 +100,10 @@ def create_app(
         )
     engine = os.environ.get("DOCKER_HOST", "") if docker_host is None else docker_host
     if engine and not engine.startswith("file://"):  # a captured one
-        extras.require_module("docker", "a Docker engine is configured")
+        if engine.startswith("cri://"):
+            extras.require_module("h2", "a CRI runtime is configured")
+        else:
+            extras.require_module("docker", "a Docker engine is configured")
     world = World(path_procfs, path_sysfs, path_rootfs, docker_host, watch)
     chosen = collector.choose_collectors(collectors, config.collector_switches(watch), config.collector_budgets(watch))
     addresses = loaded.data.get("addresses") or {}
