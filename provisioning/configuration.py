@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
-from deckwatch.provisioning import prometheus_settings, scrape_targets
+from deckwatch.provisioning import host_targets, prometheus_settings, scrape_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +47,10 @@ def render_files(
         "expands_labels": build.targets.supports("prometheus", _LABELS_EXPANDED_SINCE),
         "jobs": jobs,
         "order": list(jobs),  # the contract's order: Jsonnet sorts object fields
-        "accesses": [dataclasses.asdict(access) for access in scrape_targets.read_accesses(project)],
+        "accesses": [dataclasses.asdict(access) for access in host_targets.read_accesses(project)],
         "application_accesses": [dataclasses.asdict(one) for one in scrape_targets.application_accesses(project)],
-        "access_label": scrape_targets.ACCESS,
+        "access_label": host_targets.ACCESS,
+        "discoveries": host_targets.read_discoveries(project),
         "engines": scrape_targets.docker_engines(project),
         "scrape_label": load_contract()["scrape_label"],
         "speaks_label": load_contract()["speaks_label"],
