@@ -25,7 +25,7 @@ def test_the_figures_are_those_of_the_engine(run_example, engine, monkeypatch, e
     monkeypatch.setenv("DOCKER_HOST", engine.url)
     example = run_example("container", "--docker-host", engine.url)
 
-    eventually(lambda: states_agree(example, engine), 60)
+    eventually(lambda: states_agree(example, engine), 120)
     assert example.get("deck", "/status")["containers"] == {
         **{f"shop-{service}-1": "running" for service in SERVICES},
         "shop-migrate-1": "exited",
