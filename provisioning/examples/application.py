@@ -103,7 +103,7 @@ class ExampleApplication:
         if not scenario.command:
             return None
         argv = self._fill_words(scenario.command)
-        log = self.log_file("scenario")
+        log = self.log_file(f"scenario-{scenario.name}")
         log.unlink(missing_ok=True)
         environment = self._variables({})
         program = Program(

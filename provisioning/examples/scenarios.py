@@ -130,7 +130,7 @@ class ScenarioServer:
         deadline = None if seconds is None else time.monotonic() + seconds
         self._current = _Running(scenario, driver, connection, deadline)
         if connection is not None:
-            _send_line(connection, {"log": str(application.log_file("scenario").resolve())})
+            _send_line(connection, {"log": str(application.log_file(f"scenario-{scenario.name}").resolve())})
             self._selector.register(connection, selectors.EVENT_READ)
 
     def _end_current(self, code: int | None, message: str) -> None:
