@@ -22,7 +22,7 @@ def find_bucket(seconds: float) -> int:
 
 
 def test_the_api_shows_what_its_clients_did(run_example) -> None:
-    example = run_example("api", "--docker-host", "", resting="")
+    example = run_example("api", "--docker-host", "", resting="", sets=", application")
     example.await_value("http_requests_per_second_target", 200)
     first = example.drive("errors", 4)  # the series exist from now on
     assert first["unanswered"] == 0, first
@@ -49,6 +49,6 @@ def test_the_api_shows_what_its_clients_did(run_example) -> None:
 
     driver = example.application.start_driver(example.application.example.find_scenario("low"))
     try:
-        assert example.find_faults("API", "Rules: api") == []
+        assert example.find_faults("API", "Rules: api", strict=True) == []
     finally:
         driver.stop(20)

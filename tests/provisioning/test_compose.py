@@ -15,13 +15,13 @@ import yaml
 from deckwatch.core.contract import load_contract
 from deckwatch.core.project import Project
 from deckwatch.provisioning import stack
-from deckwatch.provisioning.examples import definition
 from deckwatch.provisioning.servers import HOME
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 COMPOSE = yaml.safe_load(FILE.read_text())
 EXAMPLES = {path: yaml.safe_load((ROOT / path).read_text())["services"] for path in COMPOSE["include"]}
+PROFILES = [Path(path).parent.name for path in EXAMPLES]
 SERVICES = COMPOSE["services"]
 FETCHED = {name: service for name, service in SERVICES.items() if "build" not in service}
 
@@ -164,7 +164,7 @@ def test_the_file_of_an_example_is_a_compose_file(path: str, need) -> None:
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", definition.example_folders())
+@pytest.mark.parametrize("name", PROFILES)
 def test_each_example_is_a_profile(name: str) -> None:
     services = EXAMPLES[f"examples/{name}/compose.yaml"]
     for service in services.values():
@@ -180,7 +180,7 @@ def test_each_example_is_a_profile(name: str) -> None:
     assert {service["build"]["target"] for service in services.values() if "build" in service} <= set(stages)
 
 
-@pytest.mark.parametrize("name", definition.example_folders())
+@pytest.mark.parametrize("name", PROFILES)
 def test_the_project_of_an_example_has_the_addresses_of_services(name: str, tmp_path: Path) -> None:
     """The script of the service that prepares the project, in a folder instead of the volume."""
     services = EXAMPLES[f"examples/{name}/compose.yaml"]
