@@ -35,12 +35,16 @@ const shop = {
   lastError: gauge('app_error_last_seen_timestamp_seconds', 'Time of the newest error.', ['type']),
 };
 
-// A series that begins with its first event shows no increase.
+// A series that begins with its first event shows no increase, here and in startAtZero.
 for (const status of ['paid', 'refused']) shop.orders.inc({ status }, 0);
 for (const currency of ['EUR', 'USD']) shop.revenue.inc({ currency }, 0);
 
 // The template of the route, or "none": paths are unbounded.
 const findHandler = (request) => (request.route ? request.route.path : 'none');
+
+function startAtZero(method, handler, codes) {
+  for (const code of codes) requests.inc({ method, handler, code, protocol: 'http/1.1' }, 0);
+}
 
 function measureRequests(request, response, next) {
   const { method } = request;
@@ -55,7 +59,6 @@ function measureRequests(request, response, next) {
     const handler = findHandler(request);
     const code = response.writableFinished ? response.statusCode : 499; // nginx's code for a client that is gone
     requests.inc({ ...labels, handler, code });
-    requests.inc({ ...labels, handler, code: 500 }, 0);
     duration.observe({ method, handler }, Number(process.hrtime.bigint() - start) / 1e9);
     responseSize.observe({ handler }, size);
     inProgress.dec({ method });
@@ -74,4 +77,4 @@ async function showMetrics(_, response) {
   response.type(client.register.contentType).send(await client.register.metrics());
 }
 
-module.exports = { shop, measureRequests, countError, showMetrics };
+module.exports = { shop, measureRequests, startAtZero, countError, showMetrics };

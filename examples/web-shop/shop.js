@@ -3,7 +3,7 @@
 // RELEASE=faulty is a release that sorts all orders for each product page, and rejects carts with honey.
 const express = require('express');
 const { Pool } = require('pg');
-const { shop, measureRequests, countError, showMetrics } = require('./metrics');
+const { shop, measureRequests, startAtZero, countError, showMetrics } = require('./metrics');
 
 const [port, payments] = process.argv.slice(2);
 const IDLE_SECONDS = Number(process.env.IDLE_SECONDS || 30); // after which a session is over, and its cart abandoned
@@ -122,16 +122,23 @@ function reportError(error, request, response, _next) {
 
 const app = express();
 app.disable('x-powered-by');
+// Whoever asks for these is no customer.
 app.get('/metrics', showMetrics);
-app.use(measureRequests);
 app.get('/health', async (_, response) => response.json((await query('SELECT true AS healthy'))[0]));
+app.use(measureRequests);
 app.use(express.json(), findSession);
-app.get('/products', listProducts);
-app.get('/products/:id', showProduct);
-app.post('/carts', createCart);
-app.post('/carts/:id/items', addItem);
-app.post('/carts/:id/checkout', checkOut);
-app.get('/orders/:id', showOrder);
+const ROUTES = [
+  ['GET', '/products', listProducts, [200, 500]],
+  ['GET', '/products/:id', showProduct, [200, 404, 500]],
+  ['POST', '/carts', createCart, [201, 400, 500]],
+  ['POST', '/carts/:id/items', addItem, [201, 500]],
+  ['POST', '/carts/:id/checkout', checkOut, [201, 402, 422, 500, 502]],
+  ['GET', '/orders/:id', showOrder, [200, 404, 500]],
+];
+for (const [method, path, handler, codes] of ROUTES) {
+  app[method.toLowerCase()](path, handler);
+  startAtZero(method, path, codes);
+}
 app.use(reportError);
 repeatTask(closeSessions, 1000);
 repeatTask(readGauges, 1000);
