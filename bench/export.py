@@ -6,7 +6,6 @@ a file. The memory is the peak of the process; the target for ours is 80 MB.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench._options import print_progress
 from bench._sheet import Row, Sheet, Target, Targets
-from deckwatch.provisioning.program import Program, find_program, free_port
+from bench._stored import serve_blocks, write_blocks
+from deckwatch.provisioning.program import find_program
 
 if TYPE_CHECKING:
     import resource
@@ -51,16 +51,8 @@ def sheets(options: Options) -> Iterator[Sheet]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print_progress("writing blocks")
-        _write_blocks(promtool, folder, times)
-        url = f"http://127.0.0.1:{(port := free_port())}"
-        (folder / "prometheus.yml").write_text("{}")
-        argv = [
-            prometheus,
-            f"--config.file={folder}/prometheus.yml",
-            f"--storage.tsdb.path={folder}/data",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ]
-        with Program("prometheus", argv, folder / "log", f"{url}/-/ready", end_with_parent=True):
+        write_blocks(promtool, folder, _iter_lines(times))
+        with serve_blocks(prometheus, folder) as url:
             for target in _measure(promtool, url, folder, times):
                 targets.targets.append(target)
     yield targets.to_sheet()
@@ -96,16 +88,8 @@ def _peak_mb(usage: resource.struct_rusage) -> float:
     return usage.ru_maxrss * 1024 / _MB
 
 
-def _write_blocks(promtool: str, folder: Path, times: int) -> None:
-    text = folder / "samples"
-    with text.open("w", encoding="ascii") as file:
-        for series in range(_SERIES):
-            labels = f'wide{{instance="web-{series % 50}",job="shop",number="{series}"}}'
-            for at in range(_START, _START + times * _STEP, _STORED_STEP):
-                file.write(f"{labels} {series * 1.25 + at % 977} {at}\n")
-        file.write("# EOF\n")
-    subprocess.run(
-        [promtool, "tsdb", "create-blocks-from", "openmetrics", text, folder / "data"], check=True, capture_output=True
-    )
-    with contextlib.suppress(FileNotFoundError):
-        text.unlink()
+def _iter_lines(times: int) -> Iterator[str]:
+    for series in range(_SERIES):
+        labels = f'wide{{instance="web-{series % 50}",job="shop",number="{series}"}}'
+        for at in range(_START, _START + times * _STEP, _STORED_STEP):
+            yield f"{labels} {series * 1.25 + at % 977} {at}\n"

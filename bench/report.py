@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from bench._options import print_progress
 from bench._samples import Samples
 from bench._sheet import Row, Sheet, Target, Targets
-from deckwatch.provisioning.program import Program, find_program, free_port
+from bench._stored import serve_blocks, write_blocks
+from deckwatch.provisioning.program import find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,17 +45,8 @@ def sheets(options: Options) -> Iterator[Sheet]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print_progress("writing blocks")
-        _write_blocks(promtool, folder, end, _STEP * 10 if options.quick else _STEP)
-        url = f"http://127.0.0.1:{(port := free_port())}"
-        (folder / "prometheus.yml").write_text("global: {scrape_interval: 1m}\n")
-        argv = [
-            prometheus,
-            f"--config.file={folder}/prometheus.yml",
-            f"--storage.tsdb.path={folder}/data",
-            "--storage.tsdb.retention.time=400d",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ]
-        with Program("prometheus", argv, folder / "log", f"{url}/-/ready", end_with_parent=True):
+        write_blocks(promtool, folder, _iter_lines(end, _STEP * 10 if options.quick else _STEP))
+        with serve_blocks(prometheus, folder, "global: {scrape_interval: 1m}\n") as url:
             for target in _measure(url, folder, end):
                 targets.targets.append(target)
     yield targets.to_sheet()
@@ -85,21 +77,15 @@ def _count_requests(url: str) -> float:
         return sum(float(count) for count in _COUNTED.findall(response.read().decode()))
 
 
-def _write_blocks(promtool: str, folder: Path, end: int, step: int) -> None:
+def _iter_lines(end: int, step: int) -> Iterator[str]:
     times = range(end - 14 * _DAY, end + 1, step)
     waves = [0.6 + 0.4 * math.sin(2 * math.pi * at / _DAY) for at in times]
     totals, total = [], 0.0
     for wave in waves:
         total += wave * step
         totals.append(total)
-    with (folder / "samples").open("w", encoding="ascii") as file:
-        for series, values, factor in _list_series(waves, totals, [1.0] * len(waves)):
-            file.writelines(f"{series} {value * factor:.6g} {at}\n" for at, value in zip(times, values, strict=True))
-        file.write("# EOF\n")
-    limit = "--max-block-duration=168h"
-    argv = [promtool, "tsdb", "create-blocks-from", "openmetrics", limit, str(folder / "samples"), str(folder / "data")]
-    subprocess.run(argv, check=True, capture_output=True)
-    (folder / "samples").unlink()
+    for series, values, factor in _list_series(waves, totals, [1.0] * len(waves)):
+        yield from (f"{series} {value * factor:.6g} {at}\n" for at, value in zip(times, values, strict=True))
 
 
 def _list_series(

@@ -42,10 +42,10 @@ def make_slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def refreshes_too_fast(interval: JsonValue) -> bool:
-    """Return whether a refresh interval is below Grafana's default minimum; "", false and "auto" are not."""
+def refreshes_too_fast(interval: JsonValue, minimum: str = MIN_REFRESH) -> bool:
+    """Return whether a refresh interval is below a minimum, by default Grafana's; "", false and "auto" are not."""
     try:
-        return isinstance(interval, str) and units.parse_duration(interval) < units.parse_duration(MIN_REFRESH)
+        return isinstance(interval, str) and units.parse_duration(interval) < units.parse_duration(minimum)
     except ValueError:
         return False
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deckwatch.core import targets, units
+from deckwatch.dashboards.grafana_model import MIN_REFRESH
 from deckwatch.dashboards.read.adjust import Changes
 from deckwatch.provisioning import form_problems, metric_catalog
 from deckwatch.provisioning.addresses import Addresses, read_addresses
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.draw.screens import Figures, Layout
 
 INTERVAL = "15s"
+_THOUSANDS = re.compile(r"(\d+)000ms\Z")  # whole seconds in milliseconds
+LIVE_INTERVAL = "1s"  # of `build: {live: true}`
 _MIN_REFRESH = "30s"
 
 Form = Literal["provisioned", "importable", "public", "mixin", "v2", "git-sync"]
@@ -38,7 +42,8 @@ class Options:
     every: str | None = None  # the scrape interval, such as 5s
     addresses: Addresses | None = None
     form: Form = "provisioned"  # `mixin` holds dashboards and rules, the others only dashboards
-    installed: Mapping[str, str] = field(default_factory=dict)  # versions that override `build: targets:`
+    # Versions that override `build: targets:`, of programs that the caller starts.
+    installed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class BuildSettings:
     interval: str
     interval_seconds: float
     refresh: str
+    min_refresh: str
+    starts_programs: bool
     targets: Targets
     own_panels: Path | None
     layout: Layout
@@ -83,7 +90,9 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
     """Return the settings of a build; unknown target versions are in `problems`."""
     build: dict[str, Any] = project.data.get("build", {})
     read_versions, problems = targets.read_targets(project.document)
-    interval: str = options.every or build.get("scrape_interval", INTERVAL)
+    is_live = build.get("live", False)
+    interval = options.every or str(build.get("scrape_interval", LIVE_INTERVAL if is_live else INTERVAL))
+    interval = _THOUSANDS.sub(r"\1s", interval)
     own_panels = project.folder / "panels"
     limits = _read_limits(project)
     collectors, collector_names = metric_catalog.list_collectors()
@@ -95,7 +104,9 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
         addresses=options.addresses or read_addresses(project),
         interval=interval,
         interval_seconds=units.parse_duration(interval),
-        refresh=max(interval, _MIN_REFRESH, key=units.parse_duration),
+        refresh=LIVE_INTERVAL if is_live else max(interval, _MIN_REFRESH, key=units.parse_duration),
+        min_refresh=read_min_refresh(project),
+        starts_programs=bool(options.installed),
         targets=versions,
         own_panels=own_panels if own_panels.is_dir() else None,
         layout=build.get("layout", "wide"),
@@ -109,6 +120,11 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
         collector_names=collector_names,
         problems=problems,
     )
+
+
+def read_min_refresh(project: Project) -> str:
+    """Return the shortest interval at which Grafana refreshes a dashboard, its `min_refresh_interval`."""
+    return LIVE_INTERVAL if project.data.get("build", {}).get("live", False) else MIN_REFRESH
 
 
 def _read_limits(project: Project) -> dict[str, tuple[Any, Place]]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
-from deckwatch.provisioning import scrape_targets
+from deckwatch.provisioning import prometheus_settings, scrape_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +55,7 @@ def render_files(
         "speaks_label": load_contract()["speaks_label"],
         "alertmanager": _server_settings(build.addresses.internal_alertmanager),
         "prometheus": _server_settings(build.addresses.internal_prometheus),
+        "others": prometheus_settings.read_settings(project, build.targets),
     }
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
     datasources = renderer.evaluate(

@@ -14,8 +14,10 @@ from deckwatch.core.whole_file import replace_file
 from deckwatch.dashboards import panel_types, schema_v2
 from deckwatch.dashboards.grafana_model import MAX_UID, is_generated_uid, make_slug
 from deckwatch.dashboards.importing import Imported, Importer
+from deckwatch.dashboards.importing.variables import read_folder
 from deckwatch.dashboards.schema_v2.resource import FOLDER
 from deckwatch.provisioning import metric_catalog
+from deckwatch.provisioning.taken_titles import TakenTitles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
@@ -52,6 +54,7 @@ def import_dashboards(
     catalog = metric_catalog.load_catalog(project)
     run = ImportRun()
     seen: dict[str, FoundDashboard] = {}
+    titles = TakenTitles(project)
     with panel_types.start_renderer(own_panels if own_panels.is_dir() else None) as renderer:
         importer = Importer(catalog, renderer)
         for each in found:
@@ -64,6 +67,7 @@ def import_dashboards(
             seen[name] = each
             try:
                 model, notes = _read_classic(each)
+                notes += _number_title(model, name, titles, folder)
                 run.files.append(ImportedFile(folder / f"{name}.yaml", importer.import_dashboard(model, name), notes))
             except DeckwatchError as error:
                 del seen[name]  # another dashboard of this name may be valid
@@ -118,6 +122,18 @@ def _read_classic(found: FoundDashboard) -> tuple[JsonObject, list[str]]:
     if found.name:
         model = {**model, "uid": found.name}
     return {"dashboard": model, "meta": {"folderTitle": title}}, notes
+
+
+def _number_title(answer: JsonObject, uid: str, titles: TakenTitles, folder: Path) -> list[str]:
+    """Change a title that another dashboard of the project's folder has; return a sentence about it, or nothing."""
+    parent = read_folder(answer["meta"]["folderTitle"])
+    wanted = str(answer["dashboard"].get("title") or "")
+    title, other = titles.find_free_title(parent, wanted, uid)
+    titles.add_title(parent, title, uid, str(folder / f"{uid}.yaml"))
+    if not other:
+        return []
+    answer["dashboard"] = {**answer["dashboard"], "title": title}
+    return [f"title: now {title!r}, because {other} is called {wanted!r}"]
 
 
 def _shorten_slug(slug: str, length: int) -> str:

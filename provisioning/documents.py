@@ -66,6 +66,11 @@ class Documents:
     all_documents: list[Document] = field(default_factory=list)
 
 
+def list_folders(project: Project) -> list[Path]:
+    """Return the project's folders whose files are in its bundle."""
+    return _read_include(project, [])[1]
+
+
 def load_documents(project: Project) -> Documents:
     """Read all files of a project's bundle; unreadable files and wrong names are in `problems`."""
     documents = Documents()

@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING
 from deckwatch.alerting import build as alert_build
 from deckwatch.alerting import render_rules as alerting_render
 from deckwatch.core import signal_file
+from deckwatch.core.environment_values import hide_values
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import InvalidInput, has_errors
 from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import panel_types
 from deckwatch.exporter import config
-from deckwatch.provisioning import addresses, probe_intervals, scrape_options, scrape_targets, unread_files
+from deckwatch.provisioning import (
+    addresses,
+    probe_intervals,
+    prometheus_settings,
+    scrape_options,
+    scrape_targets,
+    unread_files,
+)
 from deckwatch.provisioning.documents import INSIGHTS, load_documents
 from deckwatch.provisioning.metric_catalog import load_catalog
 from deckwatch.provisioning.project_paths import with_project_paths
@@ -122,6 +130,8 @@ def load_vocabulary(project: Project, settings: BuildSettings, documents: Docume
     """Return the catalog and signals, with the metrics that alert topics record."""
     catalog = load_catalog(project, settings.targets)
     catalog.interval = settings.interval_seconds
+    catalog.min_refresh = settings.min_refresh
+    catalog.retention = prometheus_settings.read_retention(project).get("time", "")
     probe_intervals.register_intervals(project, catalog)
     signals, problems = signal_file.load_signals(documents.all_documents, catalog, settings.thresholds)
     alert_build.register_recordings(documents.topics, signals, catalog)
@@ -167,6 +177,7 @@ def _run_checks(project: Project, settings: BuildSettings, vocabulary: Vocabular
     yield from settings.problems
     yield from config.find_problems(project, settings.collector_names)
     yield from scrape_targets.find_problems(project)
+    yield from prometheus_settings.find_problems(project, settings.targets, sets_flags=settings.starts_programs)
     yield from scrape_options.find_problems(project, settings.targets, settings.interval_seconds)
     yield from probe_intervals.find_problems(
         project, vocabulary.catalog, models.alerts.groups, settings.interval_seconds
@@ -211,7 +222,8 @@ def summarize_checks(
 
     Raises InvalidInput if the checks, or the rendering (`problems`), found errors.
     """
-    found = with_project_paths([*examined.problems, *problems], examined.documents.own, project.folder)
+    shown = hide_values(project.document, [*examined.problems, *problems])
+    found = with_project_paths(shown, examined.documents.own, project.folder)
     groups = examined.models.alerts.groups
     return Checked(examined.vocabulary.catalog, dashboards, rules, groups, _raise_errors(found))
 

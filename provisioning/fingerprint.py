@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from deckwatch.core import code_cache, plugins
+from deckwatch.core.environment_values import list_variables
 from deckwatch.core.problems import Place, Problem
+from deckwatch.core.project import FILE
 from deckwatch.core.whole_file import replace_file
 from deckwatch.provisioning.plan import MANIFEST, hash_content, list_paths, read_manifest
 
@@ -140,6 +142,7 @@ def _hash_inputs(project: Path, out: Path, options: Sequence[str], others: Itera
     result = hashlib.sha256()
     words = [*options, str(project.resolve()), str(out.resolve()), str(Path.cwd()), sys.version]
     words += [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("DECKWATCH_")]
+    words += _list_variables(project)
     words.append(code_cache.hash_code())
     result.update(json.dumps(words).encode())
     own_files = list(_iter_files(project, out.resolve()))
@@ -150,6 +153,13 @@ def _hash_inputs(project: Path, out: Path, options: Sequence[str], others: Itera
             return None  # a link to a folder, or a broken one
         result.update(f"{path}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
     return result.hexdigest()
+
+
+def _list_variables(project: Path) -> list[str]:
+    """Return the values of the environment variables that a project's file names."""
+    file = project / FILE
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return list(map(repr, list_variables(text, project)))
 
 
 def _iter_files(folder: Path, out: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from deckwatch.core import yaml_file
+from deckwatch.core import json_file, yaml_file
 from deckwatch.core.jsonnet import ENGINES, JsonnetError, Renderer
 from deckwatch.core.problems import InvalidInput, Place, Problem
 
@@ -179,4 +179,4 @@ def _read_json(path: Path, file: str) -> Any:
     except orjson.JSONDecodeError as error:
         with contextlib.suppress(UnicodeDecodeError):
             content.decode()
-        raise InvalidInput([Problem(Place(file, error.lineno, error.colno), f"not JSON: {error.msg}")]) from None
+        raise InvalidInput([json_file.syntax_problem(error, file)]) from None

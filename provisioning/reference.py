@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import itertools
-import json
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins, yaml_file
@@ -134,7 +133,7 @@ _HEADINGS = {"": "The file"}
 
 def key_sections() -> dict[str, tuple[dict[str, Any], list[Section]]]:
     """Return the schema of each kind of file with the sections of its page. No section is on two pages."""
-    published = {file.path: json.loads(file.text) for file in schemas.schema_files()}
+    published = {schemas.NAMES[kind]: content for kind, content in schemas.build_schemas().items()}
     result = {}
     elsewhere = {"panel_unknown", "changed"}  # these repeat the keys of panels
     for kind, name in schemas.NAMES.items():

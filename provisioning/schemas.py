@@ -30,11 +30,19 @@ NAMES = {
     "insights": "insights.schema.json",
     "plan": "plan.schema.json",
 }
+_SCALARS = frozenset(("string", "number", "integer", "boolean"))
+_NOT_VALUES = frozenset(("if", "propertyNames", "enum", "const", "required", "examples", "default"))
+_VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}
 
 
 def schema_files(own_panels: Path | None = None) -> list[Artifact]:
-    """Return the schemas as files, with the keywords of the panel types in a user's folder `own_panels`."""
-    return [Artifact(NAMES[kind], _to_json(content)) for kind, content in build_schemas(own_panels).items()]
+    """Return the schemas as files, with the keywords of the panel types in a user's folder `own_panels`.
+
+    They are for editors, which see environment variables where the program sees their values.
+    """
+    contents = build_schemas(own_panels)
+    contents["project"] = allow_variables(contents["project"])
+    return [Artifact(NAMES[kind], _to_json(content)) for kind, content in contents.items()]
 
 
 def build_schemas(own_panels: Path | None = None) -> dict[str, dict[str, Any]]:
@@ -65,6 +73,21 @@ def build_project_schema(renderer: Renderer, dashboard: Mapping[str, Any]) -> di
         definition["properties"] |= receivers
         definition["additionalProperties"] = False
     return result
+
+
+def allow_variables(part: Any) -> Any:
+    """Return a schema that allows a text with an environment variable instead of each text, number and boolean."""
+    if isinstance(part, list):
+        return [allow_variables(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    allowed = {key: value if key in _NOT_VALUES else allow_variables(value) for key, value in part.items()}
+    declared = part.get("type", "string" if "enum" in part else [])
+    types = {declared} if isinstance(declared, str) else set(declared if isinstance(declared, list) else ())
+    if "object" in types or not types & _SCALARS:
+        return allowed  # a mapping, which needs no variable, or no schema but the properties of one
+    texts = {key: allowed.pop(key) for key in ("title", "description", "examples", "default") if key in allowed}
+    return {**texts, "anyOf": [_VARIABLE, allowed]}
 
 
 def build_alerts_schema() -> dict[str, Any]:

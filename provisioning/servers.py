@@ -37,7 +37,8 @@ _NAMES = {
 class Site:
     """Where a stack runs: state folder, project, ports by program, and options of the exporter.
 
-    `links` are the URLs at which people open the programs, by name; without one, the program's own.
+    `links` are the URLs at which people open the programs, by name; without one, the program's own. `min_refresh` is
+    Grafana's shortest refresh interval, by default its own.
     """
 
     state: Path
@@ -46,6 +47,8 @@ class Site:
     exporter_arguments: Sequence[str] = ()
     environment: Mapping[str, str] | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    prometheus_arguments: Sequence[str] = ()
+    min_refresh: str = ""
 
     @property
     def bundle(self) -> Path:
@@ -104,6 +107,7 @@ def _prometheus_program(path: str, site: Site) -> Program:
         f"--web.listen-address={site.listen_address(PROMETHEUS)}",
         f"--web.external-url={site.public_url(PROMETHEUS)}",
         "--web.route-prefix=/",  # by default the path of the external URL
+        *site.prometheus_arguments,
     ]
     return Program(PROMETHEUS, argv, site.log_file(PROMETHEUS), site.url(PROMETHEUS) + "/-/ready", end_with_parent=True)
 
@@ -152,7 +156,8 @@ def _grafana_settings(folder: Path, site: Site) -> dict[str, str]:
         # Anyone who reaches loopback can query Prometheus too: viewing needs no password, editing does.
         "auth_anonymous": {"enabled": "true", "org_role": "Viewer"},
         "security": {"admin_password": f"$__file{{{admin_password(site)}}}", "disable_gravatar": "true"},
-        "dashboards": {"default_home_dashboard_path": str(site.bundle / HOME)},
+        "dashboards": {"default_home_dashboard_path": str(site.bundle / HOME)}
+        | ({"min_refresh_interval": site.min_refresh} if site.min_refresh else {}),
         "analytics": {
             "reporting_enabled": "false",
             "check_for_updates": "false",

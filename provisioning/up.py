@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Self
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.exporter import config
-from deckwatch.provisioning import scrape_targets, servers, stack
+from deckwatch.provisioning import prometheus_settings, scrape_targets, servers, stack
 from deckwatch.provisioning.addresses import LINK_NAMES, Addresses, read_addresses
+from deckwatch.provisioning.build_settings import read_settings
 from deckwatch.provisioning.program import Program, free_port
 from deckwatch.provisioning.scrape_targets import Host, ScrapeTargets, Target
 from deckwatch.provisioning.servers import ADDRESS, ALERTMANAGER, EXPORTER, GRAFANA, PORTS, PROMETHEUS, Site
@@ -51,6 +52,7 @@ class LocalStack:
     exporter_arguments: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
+    prometheus_arguments: Sequence[str] = ()
     addresses: Addresses = field(init=False)
     site: Site = field(init=False)
     built: Built = field(init=False)
@@ -105,10 +107,18 @@ class LocalStack:
         ports = {name: free_port(self.ports.get(name, 0)) for name in ALL}
         self.addresses = self.choose_addresses({name: f"http://{ADDRESS}:{port}" for name, port in ports.items()})
         links = {name: getattr(self.addresses, name) for name in LINK_NAMES}
-        self.site = Site(
-            self.state.resolve(), self.project.folder, ports, self.exporter_arguments, self.environment, links
-        )
         options = stack.Options(every=self.every, addresses=self.addresses, installed=_installed_versions())
+        settings = read_settings(self.project, options)
+        self.site = Site(
+            self.state.resolve(),
+            self.project.folder,
+            ports,
+            self.exporter_arguments,
+            self.environment,
+            links,
+            [*prometheus_settings.retention_flags(self.project, settings.targets), *self.prometheus_arguments],
+            settings.min_refresh,
+        )
         self.built = stack.build(self.project, options)
         write_plan(self.built.plan.with_artifacts(self._build_targets().target_files()), self.site.bundle)
         for name in self.programs:

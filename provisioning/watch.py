@@ -10,6 +10,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from deckwatch.core.environment_values import FILE as ENVIRONMENT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -23,7 +25,7 @@ State = dict[str, tuple[int, int, int]]
 def snapshot_files(folder: Path, out: Path) -> State:
     """Return size, modification time and inode of each file below a folder, by relative path.
 
-    Hidden files, `out` and Python's caches are skipped.
+    Hidden files other than `.env`, `out` and Python's caches are skipped.
     """
     return dict(_scan_folder(str(folder), str(folder), str(out.resolve())))
 
@@ -35,7 +37,7 @@ def _scan_folder(folder: str, root: str, out: str) -> Iterator[tuple[str, tuple[
     except OSError:
         return  # deleted meanwhile
     for entry in entries:
-        if entry.name.startswith(".") or entry.name == "__pycache__":
+        if (entry.name.startswith(".") and entry.name != ENVIRONMENT) or entry.name == "__pycache__":
             continue
         try:
             if entry.is_dir():

@@ -1,7 +1,7 @@
-"""No dashboard refreshes faster than Grafana permits: 5s, unless `min_refresh_interval` of its configuration is lower.
+"""No dashboard refreshes faster than Grafana permits: 5s, or 1s with `build: {live: true}`.
 
-Grafana refuses to save such a dashboard, and refreshes a provisioned one every 5s. Where the configuration permits
-it: `allow: {refresh: REASON}` beside `dashboard:`.
+Grafana refuses to save such a dashboard, and refreshes a provisioned one every 5s. Where `min_refresh_interval` of its
+configuration is lower: `allow: {refresh: REASON}` beside `dashboard:`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield dashboards that refresh faster than Grafana's default minimum."""
-    del catalog
+    minimum = catalog.min_refresh or MIN_REFRESH
     for item in built:
         dashboard = item.dashboard
         in_raw = "refresh" in dashboard.raw
         interval = dashboard.raw["refresh"] if in_raw else dashboard.refresh
-        if refreshes_too_fast(interval) and "refresh" not in dashboard.allow:
+        if refreshes_too_fast(interval, minimum) and "refresh" not in dashboard.allow:
             place = dashboard.document.place(("raw", "refresh") if in_raw else ("refresh",))
-            message = f"Grafana's shortest refresh interval is {MIN_REFRESH}, not {interval}"
-            hint = f"write {MIN_REFRESH}, or allow: {{refresh: REASON}} where min_refresh_interval is lower"
+            message = f"Grafana's shortest refresh interval is {minimum}, not {interval}"
+            hint = f"write {minimum}, or build: {{live: true}}, which lowers it to 1s together with the scrape interval"
             yield Problem(place, message, hint, check="refresh")

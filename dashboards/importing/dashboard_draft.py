@@ -13,6 +13,7 @@ from deckwatch.core.signals import title_of
 from deckwatch.dashboards.draw.render import TAG
 from deckwatch.dashboards.importing import layout, queries, shared_queries, variables
 from deckwatch.dashboards.importing.draft import Draft, Drafter
+from deckwatch.dashboards.importing.section_choices import SectionChoices
 from deckwatch.dashboards.schema_v2.to_classic import SECTION
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class DashboardDraft:
         self._number_rows()
         self._find_needs()
         self.header = variables.read_header(original.model, original.folder, self.lost)
-        self.choices = variables.read_choices(original.model)
+        self.section_choices = SectionChoices(original.model, (header for header, _ in self.rows), self.lost)
+        self.choices = self.section_choices.of_dashboard
         variables.count_lost_settings(original.model, name, self.lost, is_ours=self.is_ours)
         self.raw: JsonObject = {}
         self.without_repeats = False
@@ -136,7 +138,9 @@ class DashboardDraft:
             section = header.get(SECTION, {}) if header is not None else {}
             tab = tab_of(header)
             if tab and (not tabs or tabs[-1]["tab"] != tab):
-                tabs.append({"tab": tab, **_needs_option(self.tab_needs.get(tab)), "rows": []})
+                choices = self.section_choices.list_tab_choices(header or {})
+                needs = _needs_option(self.tab_needs.get(tab))
+                tabs.append({"tab": tab, **needs, **_choose_option(choices), "rows": []})
             target = tabs[-1]["rows"] if tab else rows
             if header is None or (tab and not section["row"]):
                 target.append(panels)
@@ -148,6 +152,7 @@ class DashboardDraft:
                         "row": title,
                         **({"collapsed": True} if header.get("collapsed") else {}),
                         **_needs_option(self.needs.get(id(header))),
+                        **_choose_option(self.section_choices.list_row_choices(header) if SECTION in header else []),
                         **({"for each": repeat} if repeat else {}),
                         **({"per_row": section["columns"]} if section.get("columns") else {}),
                         "panels": panels,
@@ -178,3 +183,7 @@ def _find_metric(drafts: list[Draft]) -> str:
 
 def _needs_option(metric: str | None) -> JsonObject:
     return {"needs": metric} if metric else {}
+
+
+def _choose_option(choices: list[JsonObject]) -> JsonObject:
+    return {"choose": choices} if choices else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards.importing import queries
@@ -37,7 +37,11 @@ def repair_problem(
 
     Raises DeckwatchError if neither is possible.
     """
-    path = _strip_tab(dashboard, index.find_path(problem.place))
+    path = index.find_path(problem.place)
+    if "choose" in path[2:-1]:
+        _simplify_choice(dashboard, path)
+        return
+    path = _strip_tab(dashboard, path)
     if path[:1] == ("choose",) or (path[:1] == ("dashboard",) and problem.check == "choose"):
         dashboard.choices = []
         return
@@ -77,6 +81,14 @@ def repair_problem(
     else:
         handled.add((id(draft), "", ""))
         dashboard.keep_json(draft)
+
+
+def _simplify_choice(dashboard: DashboardDraft, path: YamlPath) -> None:
+    """Make the variable of a section that `path` leads to a text field."""
+    value: Any = dashboard.to_yaml()
+    for step in path[: path.index("choose") + 2]:
+        value = value[step]
+    dashboard.section_choices.simplify_choice(value)
 
 
 def _escape_names(draft: Draft) -> bool:

@@ -46,8 +46,8 @@ _REFRESH_INTERVALS = ("5s", "10s", "30s", "1m", "5m", "15m", "30m", "1h", "2h", 
 def read_header(model: JsonMapping, folder: str, lost: Counter[str]) -> JsonObject:
     """Return the options for title, folder, description, tags, time range and refresh."""
     options: JsonObject = {"dashboard": str(model.get("title") or "Dashboard")}
-    if folder not in ("", "General", "Deckwatch"):
-        options["folder"] = folder
+    if own := read_folder(folder):
+        options["folder"] = own
     if model.get("description"):
         options["about"] = str(model["description"])
     if tags := [str(tag) for tag in model.get("tags") or [] if tag and tag != TAG]:
@@ -63,6 +63,11 @@ def read_header(model: JsonMapping, folder: str, lost: Counter[str]) -> JsonObje
         if too_fast:
             lost[f"refresh interval below Grafana's minimum, now {MIN_REFRESH}"] += 1
     return options
+
+
+def read_folder(title: str) -> str:
+    """Return the title of a dashboard's folder, "" for the one of dashboards that name none."""
+    return "" if title in ("General", "Deckwatch") else title
 
 
 def read_choices(model: JsonMapping) -> list[JsonObject]:
@@ -86,6 +91,21 @@ def read_choices(model: JsonMapping) -> list[JsonObject]:
                 default = {"default": current} if current in options else {}
                 choices.append({"pick": name, "of": options, "title": title, **default})
     return choices
+
+
+def choice_name(choice: JsonMapping) -> str:
+    """Return the name of the variable that an entry of `choose:` describes."""
+    return str(choice.get("label") or choice.get("text") or choice.get("pick"))
+
+
+def read_titles(model: JsonMapping) -> dict[str, str]:
+    """Return the titles of all variables but data sources, by name."""
+    return {str(entry.get("name")): str(entry.get("label") or entry.get("name")) for entry in _variables(model)}
+
+
+def is_label(name: str) -> bool:
+    """Return whether a variable of this name can be an entry of `choose:`."""
+    return _LABEL.match(name) is not None
 
 
 def make_raw(

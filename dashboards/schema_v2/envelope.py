@@ -11,14 +11,18 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from deckwatch.core import json_file
 from deckwatch.core.json_types import as_object, as_text
 from deckwatch.core.problems import DeckwatchError, InvalidInput
+from deckwatch.dashboards.schema_v2.loss import format_path
 from deckwatch.dashboards.schema_v2.resource import API_GROUP, FOLDER
+from deckwatch.dashboards.schema_v2.unusable_values import iterate_nonfinite_numbers, null_nonfinite_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.core.json_types import Json, JsonMapping, JsonObject
+    from deckwatch.dashboards.schema_v2.loss import Path
 
 _MAX_DEPTH = 100
 _EXPECTED = "expected `panels`, or `elements` and `layout`, or a resource of dashboard.grafana.app"
@@ -35,7 +39,8 @@ class FoundDashboard:
     """A dashboard: `spec` is the classic model for the forms classic and v1, else a v2 spec of any draft.
 
     `version` is that of the API, "" for a bare model; `name` is the uid, `folder` the uid of its folder and
-    `folder_title` its title, each "" where it is not stated. `source` is its file with the key inside it.
+    `folder_title` its title, each "" where it is not stated. `source` is its file with the key inside it. `nonfinite`
+    are the paths in `spec` of NaN and infinity, which are null in it.
     """
 
     form: Form
@@ -45,12 +50,15 @@ class FoundDashboard:
     name: str = ""
     folder: str = ""
     folder_title: str = ""
+    nonfinite: tuple[Path, ...] = ()
 
     def list_notes(self) -> list[str]:
-        """Return a sentence if the version of the API is unknown, otherwise nothing."""
-        return (
-            [] if self.version in _KNOWN_VERSIONS else [f"apiVersion: {self.version} is unknown, read as {self.form}"]
-        )
+        """Return a sentence about an unknown version of the API, and one about each number that JSON lacks."""
+        prefix: Path = () if self.form == "classic" else ("spec",)
+        notes = [f"{format_path((*prefix, *path))}: not a number that JSON has, now null" for path in self.nonfinite]
+        if self.version not in _KNOWN_VERSIONS:
+            notes.insert(0, f"apiVersion: {self.version} is unknown, read as {self.form}")
+        return notes
 
 
 class NotADashboardError(DeckwatchError):
@@ -64,7 +72,12 @@ def find_dashboards(data: Json, source: str, rejected: list[str] | None = None) 
     `rejected`, a sentence about each such entry of a ConfigMap is appended to it, and the other entries are returned.
     """
     _check_depth(data, source)
-    return list(_unwrap(data, source, rejected))
+    return [_without_nonfinite(found) for found in _unwrap(data, source, rejected)]
+
+
+def _without_nonfinite(found: FoundDashboard) -> FoundDashboard:
+    paths = sorted(iterate_nonfinite_numbers(found.spec), key=format_path)
+    return replace(found, spec=null_nonfinite_numbers(found.spec), nonfinite=tuple(paths)) if paths else found
 
 
 def _check_depth(data: Json, source: str) -> None:
@@ -138,14 +151,16 @@ def _unwrap_text(text: object, source: str) -> Iterator[FoundDashboard]:
 
 
 def parse_document(text: str, source: str) -> Json:
-    """Return the content of a text in JSON or YAML; raises DeckwatchError, for YAML with line and column."""
+    """Return the content of a text in JSON or YAML; raises DeckwatchError with line and column."""
     from deckwatch.core import yaml_file  # noqa: PLC0415 - JSON is read without the YAML parser
 
+    if not text.strip():
+        raise DeckwatchError(f"{source} is empty")
     try:
         data: Json = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if text.lstrip()[:1] in ("{", "[", ""):
-            raise DeckwatchError(f"{source} is not JSON: {error}") from None
+        if text.lstrip()[:1] in ("{", "["):
+            raise DeckwatchError(str(json_file.syntax_problem(error, source))) from None
     else:
         return data
     try:

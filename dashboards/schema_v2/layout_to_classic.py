@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from deckwatch.core.json_types import as_object, as_objects, as_text
 from deckwatch.dashboards.schema_v2.conditions import describe_condition, is_data_condition
@@ -16,7 +16,7 @@ from deckwatch.dashboards.schema_v2.values import log_unknown, read_number, read
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonMapping, JsonObject
     from deckwatch.dashboards.schema_v2.loss import LossLog, Path
 
 _COLUMNS = 24
@@ -46,25 +46,36 @@ class Placement:
     repeat: JsonObject
 
 
+@dataclass(frozen=True)
+class SectionVariable:
+    """A variable of a row or tab; `owner` is which of them is kept, "" where neither is."""
+
+    path: Path
+    variable: JsonObject
+    owner: Literal["row", "tab", ""] = ""
+
+
 @dataclass
 class FlatSection:
     """A classic row with its panels; `title` is None where it has no header. `variables` are those of its section.
 
     Where tabs and automatic grids are kept, `tab` is the title of the tab in which the row is, `row` its own title and
     `columns` the number of columns of its automatic grid; `needs_data` and `tab_needs_data` are the condition that the
-    row or its tab is shown only if there is data.
+    row or its tab is shown only if there is data, `row_variables` and `tab_variables` the names of their variables.
     """
 
     title: str | None = None
     is_collapsed: bool = False
     repeat: str = ""
     placements: list[Placement] = field(default_factory=list)
-    variables: list[tuple[Path, JsonValue]] = field(default_factory=list)
+    variables: list[SectionVariable] = field(default_factory=list)
     tab: str = ""
     row: str = ""
     columns: int = 0
     needs_data: bool = False
     tab_needs_data: bool = False
+    row_variables: list[str] = field(default_factory=list)
+    tab_variables: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,7 @@ class LayoutReader:
             if title != section.get("title"):
                 self._log.add((*place, "title"), f"now {title!r}: tabs have a title of their own")
             titles.append(title)
-            yield from self._flatten_section(section, place, _Context(tab=title))
+            yield from self._flatten_section(section, place, _Context(tab=title), is_tab=True)
 
     def _flatten(self, layout: JsonMapping, path: Path, context: _Context) -> Iterator[FlatSection]:
         kind, spec = as_text(layout.get("kind")), as_object(layout.get("spec"))
@@ -149,31 +160,41 @@ class LayoutReader:
             place = (*path, key, index, "spec")
             yield from self._flatten_section(section, place, self._enter_section(section, key, place, context))
 
-    def _flatten_section(self, section: JsonMapping, path: Path, context: _Context) -> list[FlatSection]:
-        """Return the sections inside a row or tab; `context` is that of its content."""
+    def _flatten_section(
+        self, section: JsonMapping, path: Path, context: _Context, *, is_tab: bool = False
+    ) -> list[FlatSection]:
+        """Return the sections inside a row or tab; `context` is that of its content, `is_tab` of one that is kept."""
         log_unknown(section, _SECTION_KEYS, path, "unknown, dropped", self._log)
         if section.get("fillScreen"):
             self._log.add((*path, "fillScreen"), "no equivalent in the classic form")
         flat = list(self._flatten(as_object(section.get("layout")), (*path, "layout"), context))
-        if not self._keeps_condition(section, flat, is_tab=context.tab != "" and not context.has_header):
+        if not self._keeps_condition(section, flat, is_tab=is_tab):
             self._log_condition(section, path)
         if flat:
-            variables = enumerate(as_objects(section.get("variables")))
-            flat[0].variables[:0] = [((*path, "variables", index), variable) for index, variable in variables]
+            owner = self._find_owner(flat, is_tab=is_tab)
+            flat[0].variables[:0] = [
+                SectionVariable((*path, "variables", index), variable, owner)
+                for index, variable in enumerate(as_objects(section.get("variables")))
+            ]
         return flat
+
+    def _find_owner(self, flat: list[FlatSection], *, is_tab: bool) -> Literal["row", "tab", ""]:
+        """Return whether the row or tab around sections is kept as one of them."""
+        if is_tab:
+            return "tab"
+        return "row" if self._keeps_sections and len(flat) == 1 and flat[0].row else ""
 
     def _keeps_condition(self, section: JsonMapping, flat: list[FlatSection], *, is_tab: bool) -> bool:
         """Return whether the condition of a row or tab is now one of its sections: that there is data."""
-        if not self._keeps_sections or not is_data_condition(as_object(section.get("conditionalRendering"))):
+        owner = self._find_owner(flat, is_tab=is_tab)
+        if owner == "" or not is_data_condition(as_object(section.get("conditionalRendering"))):
             return False
-        if is_tab:
-            for each in flat:
+        for each in flat:
+            if owner == "tab":
                 each.tab_needs_data = True
-            return True
-        if len(flat) == 1 and flat[0].row:
-            flat[0].needs_data = True
-            return True
-        return False
+            else:
+                each.needs_data = True
+        return True
 
     def _enter_section(self, section: JsonMapping, key: str, path: Path, context: _Context) -> _Context:
         title = read_string(section.get("title"))

@@ -13,6 +13,7 @@ from deckwatch.dashboards.schema_v2.normalize_layout import LAYOUT_KINDS, iterat
 from deckwatch.dashboards.schema_v2.panels_to_v2 import complete_field_config
 from deckwatch.dashboards.schema_v2.settings import complete_link
 from deckwatch.dashboards.schema_v2.sources import QUERY_VERSION
+from deckwatch.dashboards.schema_v2.unusable_values import log_dropped_values
 from deckwatch.dashboards.schema_v2.values import (
     CURSOR_SYNCS,
     REFRESH_INTERVALS,
@@ -55,6 +56,7 @@ def _log_unknown_kind(value: JsonMapping, known: Collection[str], path: Path, lo
 
 def normalize_spec(spec: JsonMapping, log: LossLog) -> JsonObject:
     """Return a spec with everything that v2 requires; unknown keys and kinds stay as they are."""
+    log_dropped_values(spec, log)
     time = as_object(spec.get("timeSettings"))
     normalized: JsonObject = {key: value for key, value in spec.items() if value is not None}
     normalized |= {

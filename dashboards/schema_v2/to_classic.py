@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deckwatch.core.json_types import JsonMapping, JsonObject
     from deckwatch.dashboards.schema_v2.layout_to_classic import FlatSection, Placement
 
-SECTION = "v2Section"  # of a row: tab, row, columns, needs_data and tab_needs_data of its FlatSection
+SECTION = "v2Section"  # of a row: the fields of its FlatSection that the classic model lacks
 SCHEMA_VERSION = 39  # of Grafana 10.4; every later version reads and migrates it
 _KNOWN_KEYS = (
     *("title", "description", "tags", "editable", "liveNow", "preload", "revision", "links", "timeSettings"),
@@ -32,8 +32,8 @@ _KNOWN_KEYS = (
 def convert_to_classic(spec: JsonMapping, *, keeps_sections: bool = False) -> Converted:
     """Return the classic model of a spec, without `uid`, and what it lacks; paths begin with `spec`.
 
-    With `keeps_sections` a row has its tab, the columns of its automatic grid and the condition that there is data
-    under the key SECTION.
+    With `keeps_sections` a row has its tab, the columns of its automatic grid, the condition that there is data and the
+    names of its variables under the key SECTION.
     """
     log = LossLog()
     spec = normalize_spec(spec, log)
@@ -63,18 +63,33 @@ def convert_to_classic(spec: JsonMapping, *, keeps_sections: bool = False) -> Co
 
 
 def _restore_variables(variables: list[JsonObject], sections: list[FlatSection], log: LossLog) -> list[JsonObject]:
-    """Return the variables of the dashboard, followed by those of rows and tabs whose names are free."""
+    """Return the variables of the dashboard, followed by those of rows and tabs whose names are free.
+
+    Those of rows and tabs that are kept are named in their sections; the same variable may be in several.
+    """
     restored = [restore_variable(each, ("spec", "variables", index), log) for index, each in enumerate(variables)]
-    names = {variable["name"] for variable in restored}
+    by_name = {variable["name"]: variable for variable in restored}
+    kept: dict[str, JsonObject] = {}
     for section in sections:
-        for path, variable in section.variables:
-            moved = restore_variable(as_object(variable), path, log)
-            if moved["name"] in names:
-                log.add(path, f"variable {moved['name']} of a row or tab, dropped: the dashboard has one of this name")
+        for each in section.variables:
+            moved = restore_variable(each.variable, each.path, log)
+            name = moved["name"]
+            if name in by_name and not (each.owner and kept.get(name) == moved):
+                other = "another row or tab" if name in kept else "the dashboard"
+                log.add(each.path, f"variable {name} of a row or tab, dropped: {other} has one of this name")
                 continue
-            names.add(moved["name"])
-            restored.append(moved)
-            log.add(path, f"variable {moved['name']} of a row or tab, now one of the dashboard")
+            if name not in by_name:
+                by_name[name] = moved
+                restored.append(moved)
+            if each.owner:
+                kept[name] = moved
+                for owner in sections if each.owner == "tab" else ():
+                    if owner.tab == section.tab:
+                        owner.tab_variables.append(name)
+                if each.owner == "row":
+                    section.row_variables.append(name)
+            else:
+                log.add(each.path, f"variable {name} of a row or tab, now one of the dashboard")
     return restored
 
 
@@ -117,6 +132,8 @@ class _PanelList:
                         "columns": section.columns,
                         "needs_data": section.needs_data,
                         "tab_needs_data": section.tab_needs_data,
+                        "row_variables": section.row_variables,
+                        "tab_variables": section.tab_variables,
                     }
                 rows.append(row)
                 panels.append(row)

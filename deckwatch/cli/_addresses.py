@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core import yaml_file
+from deckwatch.core import environment_values, yaml_file
+from deckwatch.core.problems import InvalidInput
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,11 +14,14 @@ _SERVERS = ("prometheus", "alertmanager")
 
 
 def read_addresses(file: Path) -> dict[str, str]:
-    """Return the addresses of a project's file by the names of options; raises InvalidInput if it is not YAML.
+    """Return the addresses of a project's file by the names of options; raises InvalidInput.
 
     Whether they are addresses is found out by who uses them, and `deckwatch check` reports all other mistakes.
     """
-    data = yaml_file.read_yaml(file).data
+    document = yaml_file.read_yaml(file)
+    if problems := environment_values.substitute_variables(document, file.parent):
+        raise InvalidInput(problems.values())
+    data = document.data
     addresses = data.get("addresses") if isinstance(data, dict) else None
     if not isinstance(addresses, dict):
         return {}

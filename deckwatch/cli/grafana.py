@@ -13,6 +13,7 @@ from deckwatch.cli import _grafana_convert, _options
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from deckwatch.core.project import Project
     from deckwatch.provisioning.comparison import Comparison
     from deckwatch.provisioning.dashboard_import import ImportedFile, ImportRun
     from deckwatch.provisioning.grafana import Grafana
@@ -88,7 +89,23 @@ def import_dashboards(
     else:
         run = dashboard_import.write_files(run, force=force)
     _print_report(run)
+    if run.files and not dry_run and (note := _unread_note(loaded, out)):
+        click.echo(note, err=True)
     return 0 if not run.rejected and all(each.imported.kept == each.imported.panels for each in run.files) else 1
+
+
+def _unread_note(loaded: Project, out: Path | None) -> str:
+    """Return a hint if the output folder is not one that `generate` reads, otherwise ''."""
+    from deckwatch.core import project
+    from deckwatch.provisioning import documents
+
+    file = loaded.folder / project.FILE
+    if loaded.is_shipped:
+        return f"`deckwatch generate` reads them only in a project: make one with `touch {file}`"
+    folder = (out or loaded.folder / "dashboards").resolve()
+    if any(folder.is_relative_to(read.resolve()) for read in documents.list_folders(loaded)):
+        return ""
+    return f"`deckwatch generate` does not read them: add the folder to build: include: in {file}"
 
 
 def _connect_grafana(timeout: float, **server: Any) -> Grafana:

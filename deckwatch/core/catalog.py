@@ -40,6 +40,8 @@ class Catalog:
     def __init__(self, metrics: Iterable[MetricInfo] = (), targets: Targets | None = None) -> None:
         self.targets = targets or Targets()
         self.interval = DEFAULT_SCRAPE_SECONDS
+        self.retention = ""  # how long Prometheus keeps samples, such as 90d; '' if the project does not say
+        self.min_refresh = ""  # Grafana's shortest refresh interval; '' for its default
         self.intervals: dict[str, float] = {}  # of metrics that are scraped more rarely
         self.labels_by_expression: dict[str, frozenset[str] | None] = {}  # a cache of `expression_labels`
         self.units_by_expression: dict[str, str | None] = {}  # a cache of `expression_unit`

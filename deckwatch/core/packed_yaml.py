@@ -67,7 +67,7 @@ class PackedDocument(Document):
         document = cls.__new__(cls)
         document.file, document.text = file, text
         document.data = orjson.loads(packed[0])
-        document.text_origins, document._lines = {}, []  # noqa: SLF001 - what __init__ does
+        document.text_origins, document.substituted, document._lines = {}, {}, []  # noqa: SLF001 - what __init__ does
         document._packed = packed  # noqa: SLF001
         return document
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deckwatch import __version__
-from deckwatch.core import yaml_file
+from deckwatch.core import environment_values, yaml_file
 from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import DeckwatchError, InvalidInput, Place, Problem, nearest_word
 from deckwatch.core.subprocess_call import call_in_child
 from deckwatch.core.yaml_file import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from deckwatch.core.schema import Schema
     from deckwatch.core.yaml_file import Path as YamlPath
@@ -66,10 +66,11 @@ def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False,
     if original.data is None:
         original.data = {}
         return Project(folder, original, has_file=True)  # nothing to validate, so the extra `config` is not needed
+    unset = environment_values.substitute_variables(original, folder)
     document, faults = (
-        call_in_child(lambda: _without_invalid_parts(original, fragments))
+        call_in_child(lambda: _without_invalid_parts(original, fragments, unset))
         if lean
-        else _without_invalid_parts(original, fragments)
+        else _without_invalid_parts(original, fragments, unset)
     )
     if faults and (not keep_invalid or any(_hides_others(where) for where in faults)):
         raise InvalidInput(faults.values())
@@ -92,10 +93,12 @@ def _parse_version(text: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _without_invalid_parts(document: Document, fragments: Iterable[Path]) -> tuple[Document, dict[YamlPath, Problem]]:
-    """Return the document without its invalid parts, and their problems by path."""
+def _without_invalid_parts(
+    document: Document, fragments: Iterable[Path], unset: Mapping[YamlPath, Problem]
+) -> tuple[Document, dict[YamlPath, Problem]]:
+    """Return the document without its invalid parts, and their problems by path; `unset` are known ones."""
     schema = _compile_schema(tuple(fragments))
-    problems = left = schema.problems_by_path(document)
+    problems = left = {**_cast_substituted(document, schema), **unset}
     stand_ins: set[YamlPath] = set()
     while left and () not in left:
         # From the end, so that removals do not shift the paths of earlier list items.
@@ -109,6 +112,22 @@ def _without_invalid_parts(document: Document, fragments: Iterable[Path]) -> tup
             path: problem for path, problem in schema.problems_by_path(document).items() if path[:2] not in stand_ins
         }
     return document, problems
+
+
+def _cast_substituted(document: Document, schema: Schema) -> dict[YamlPath, Problem]:
+    """Give values of environment variables the type that the schema expects; return the problems of the document."""
+    problems = schema.problems_by_path(document)
+    invalid = [path for path in problems if path in document.substituted]
+    if not invalid:
+        return problems
+    for path in invalid:
+        environment_values.read_as_other_type(document, path)
+    still_invalid = [path for path in schema.problems_by_path(document) if path in invalid]
+    for path in still_invalid:
+        environment_values.read_as_other_type(document, path)
+    problems = schema.problems_by_path(document)
+    explain = environment_values.explain_substituted
+    return {path: explain(document, path, problem) for path, problem in problems.items()}
 
 
 def _enclosing_item(path: YamlPath) -> YamlPath:

@@ -132,6 +132,8 @@ class Schema:
 
     def _show_harmless(self, document: Document, path: Path, value: Any) -> str:
         """Return a value for a message; '' if it may be a secret."""
+        if path in document.substituted:
+            return ""
         visibility = self._harmless.classify_path(document.data, path)
         if visibility == "masked":
             return "" if isinstance(value, str | int | float) else _show_value(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import yaml
 
@@ -56,6 +56,13 @@ _MAX_DIGITS = 300
 _MAX_NODES = 200_000  # nested aliases may grow without bound ("billion laughs")
 
 
+class Substituted(NamedTuple):
+    """A value with environment variables: its text after their substitution, and their names."""
+
+    text: str
+    names: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Document:
     """A YAML file as plain values, with the position of every key and value by path."""
@@ -69,6 +76,8 @@ class Document:
     scalar_styles: dict[Path, tuple[str | None, int]] = field(default_factory=dict)
     # For text included from another document: maps an offset to a position there.
     text_origins: dict[Path, Callable[[int], Place]] = field(default_factory=dict)
+    # Values in which environment variables were replaced (`environment_values`); never part of a message.
+    substituted: dict[Path, Substituted] = field(default_factory=dict)
     _lines: list[str] = field(default_factory=list)  # of `text`, split when the first position in it is needed
 
     def place(self, path: Path = (), *, key: bool = False) -> Place:
@@ -130,6 +139,7 @@ class Document:
         self.values = _drop_path(self.values, path)
         self.scalar_styles = _drop_path(self.scalar_styles, path)
         self.text_origins = _drop_path(self.text_origins, path)
+        self.substituted = _drop_path(self.substituted, path)
 
     def problem(self, path: Path, message: str, hint: str = "", *, check: str = "input", key: bool = False) -> Problem:
         """Return an error at the value (or key) at `path`."""
@@ -272,8 +282,7 @@ class _Builder:
         return [self.build_value(child, (*path, i), node.start_mark.column) for i, child in enumerate(node.value)]
 
     def _place_of(self, node: yaml.Node) -> Place:
-        mark = node.start_mark
-        return Place(self.document.file, mark.line + 1, mark.column + 1)
+        return Place(self.document.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def parse_scalar(text: str) -> Any:
@@ -284,9 +293,7 @@ def parse_scalar(text: str) -> Any:
         return text  # no key takes a number of so many digits, and Python refuses to convert it
     if _INT.match(text):
         return int(text)
-    if _OCTAL.match(text):
-        return int(text, 0)
-    if _HEX.match(text):
+    if _OCTAL.match(text) or _HEX.match(text):
         return int(text, 0)
     if _FLOAT.match(text):
         return float(text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
 from deckwatch.instrument import live_gauges
+from deckwatch.instrument.labels import NO_HANDLER, OTHER, code_label, method_label
 from deckwatch.instrument.metrics import METRICS, MetricDeclaration
 
 if TYPE_CHECKING:
@@ -22,12 +23,7 @@ FINE_BUCKETS = (
 MICROSECOND_BUCKETS = (1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.1, 1.0)
 _WEBSOCKET_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
 
-NO_HANDLER = "none"  # no route matched; clients can make up any number of such paths
-OTHER = "_OTHER"  # beyond a bound, or unknown to the protocol; OpenTelemetry's term
 _MAX_EXCEPTIONS = 50
-
-# RFC 9110 section 9 and RFC 5789.
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 
 class Meters:
@@ -267,26 +263,6 @@ class Socket:
         if self._opened:
             self._meters.sockets_active.dec()
             self._meters.socket_duration.observe(time.perf_counter() - self._opened)
-
-
-def method_label(method: str) -> str:
-    """Return the `method` label; `_OTHER` for an unknown method."""
-    return method if method in _METHODS else OTHER
-
-
-def code_label(status: int) -> str:
-    """Return the `code` label; 500 if the application sent no response."""
-    if not status:
-        return "500"
-    return str(status) if 100 <= status <= 599 else OTHER
-
-
-def protocol_label(version: str) -> str:
-    """Return the `protocol` label for a version as ASGI and WSGI servers write it (`1.1`, `2`, `HTTP/2`)."""
-    return _PROTOCOLS.get(version) or _PROTOCOLS.get(version.upper().removeprefix("HTTP/"), OTHER)
-
-
-_PROTOCOLS = {"1.0": "http/1.0", "1.1": "http/1.1", "2": "http/2", "2.0": "http/2", "3": "http/3", "3.0": "http/3"}
 
 
 def _create_metric(declared: MetricDeclaration, registry: CollectorRegistry, buckets: Sequence[float] | None) -> Any:

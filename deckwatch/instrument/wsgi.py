@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, Meters, Recorder, protocol_label
+from deckwatch.instrument.labels import protocol_label
+from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, Meters, Recorder
 from deckwatch.instrument.page import wsgi_page
 from deckwatch.instrument.reported_exceptions import RequestContext, subscribe_to_frameworks
 from deckwatch.instrument.routes import HANDLER

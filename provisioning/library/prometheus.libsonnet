@@ -9,6 +9,7 @@
 //   engines: [{docker, network?, config, speaks?, others?}]; scrape_label: the container label with port and path of its
 //     page, as 8000/metrics; speaks_label: that with its dialect. `speaks` is the dialect of the containers of this entry,
 //     `others` the dialects of which each has an entry of its own.
+//   others: the project's rule_files, scrape_configs, remote_write and storage, as prometheus.yml has them
 // }
 local targets(name) = [{ files: ['targets/%s.yaml' % name], refresh_interval: '1m' }];
 
@@ -87,13 +88,16 @@ local externalLabels(settings) =
   else settings.labels;
 
 function(settings) {
+  [if key != 'rule_files' && key != 'scrape_configs' then key]: settings.others[key]
+  for key in std.objectFields(settings.others)
+} + {
   global: {
     scrape_interval: settings.interval,
     scrape_timeout: settings.timeout,
     evaluation_interval: settings.interval,
     [if settings.labels != {} then 'external_labels']: externalLabels(settings),
   },
-  rule_files: ['rules/*.yaml'],
+  rule_files: ['rules/*.yaml'] + std.get(settings.others, 'rule_files', []),
   alerting: { alertmanagers: [{
     file_sd_configs: targets('alertmanager'),
     [if settings.alertmanager.scheme != '' then 'scheme']: settings.alertmanager.scheme,
@@ -103,5 +107,6 @@ function(settings) {
     std.flatMap(function(name) withAccesses(exporterJob(name, settings.jobs[name]), settings.accesses, settings), settings.order)
     + withAccesses(otherJob('app', 'applications'), settings.application_accesses, settings)
     + [engineJob(engine, settings) for engine in settings.engines]
-    + [serverJob('prometheus', settings.prometheus), serverJob('alertmanager', settings.alertmanager)],
+    + [serverJob('prometheus', settings.prometheus), serverJob('alertmanager', settings.alertmanager)]
+    + std.get(settings.others, 'scrape_configs', []),
 }

@@ -163,3 +163,83 @@ def test_other_conditions_are_listed(importer):
         "shown if there is data; always shown in the classic form",
         "shown if there is data and the time range is at most 7d; always shown in the classic form",
     ]
+
+
+def query_variable(name, query, **spec):
+    source = {"kind": "DataQuery", "group": "prometheus", "version": "v0", "spec": {"__legacyStringValue": query}}
+    return {"kind": "QueryVariable", "spec": {"name": name, "label": name.title(), "query": source, **spec}}
+
+
+def text_variable(name, value=""):
+    return {"kind": "TextVariable", "spec": {"name": name, "label": name.title(), "query": value}}
+
+
+def import_sections(importer, layout, names="abcd", variables=()):
+    """Return the content of the file, its text generated in v2 by the names of variables, and all losses."""
+    spec = {"title": "T", "elements": {name: element(i, name) for i, name in enumerate(names, 1)}, "layout": layout}
+    model, losses = convert_to_classic({**spec, "variables": list(variables)}, keeps_sections=True)
+    imported = importer.import_dashboard(model, "tabs")
+    return yaml.safe_load(imported.text), [*map(str, losses), *(text for text in imported.lost if "variable" in text)]
+
+
+def test_variables_of_tabs_and_rows_stay_theirs(importer):
+    inner = rows(("R", grid("a")), ("S", grid("b")))
+    inner["spec"]["rows"][1]["spec"]["variables"] = [text_variable("pattern", "x")]
+    layout = tabs(("A", inner), ("B", grid("c", "d")))
+    layout["spec"]["tabs"][0]["spec"]["variables"] = [query_variable("device", "label_values(node_disk_info, device)")]
+    data, losses = import_sections(importer, layout)
+    assert losses == []
+    assert "choose" not in data
+    first, second = data["tabs"]
+    assert first["choose"] == [{"label": "device", "from": "node_disk_info", "title": "Device"}]
+    assert [row.get("choose") for row in first["rows"]] == [
+        None,
+        [{"text": "pattern", "title": "Pattern", "default": "x"}],
+    ]
+    assert "choose" not in second
+
+
+def test_a_variable_of_a_tab_without_a_keyword_keeps_its_settings(importer):
+    layout = tabs(("A", grid("a", "b")), ("B", grid("c", "d")))
+    shop = query_variable("shop", "label_values(shop_requests_total, shop)", multi=True)
+    for tab in layout["spec"]["tabs"]:
+        tab["spec"]["variables"] = [shop]
+    data, losses = import_sections(importer, layout)
+    assert losses == []
+    assert [tab["choose"] for tab in data["tabs"]] == [[{"text": "shop", "title": "Shop"}]] * 2
+    (variable,) = (each for each in data["raw"]["templating"]["list"] if each["type"] != "datasource")
+    assert (variable["name"], variable["query"], variable["multi"]) == (
+        "shop",
+        "label_values(shop_requests_total, shop)",
+        True,
+    )
+
+
+def test_variables_that_no_section_can_have_are_listed(importer):
+    layout = rows(("R", grid("a")), ("S", grid("b")), ("T", rows(("U", grid("c")), ("V", grid("d")))))
+    sections = [row["spec"] for row in layout["spec"]["rows"]]
+    sections[0] |= {"variables": [text_variable("core")], "repeat": {"mode": "variable", "value": "core"}}
+    sections[1]["variables"] = [text_variable("zone"), text_variable("pattern", "y")]
+    sections[2]["variables"] = [text_variable("depth")]
+    data, losses = import_sections(importer, layout, variables=[text_variable("zone"), text_variable("more")])
+    place = "spec.layout.spec.rows"
+    assert losses == [
+        f"{place}[2].spec.layout.spec.rows: nested rows become rows named after all that contain them",
+        f"{place}[1].spec.variables[0]: variable zone of a row or tab, dropped: the dashboard has one of this name",
+        f"{place}[2].spec.variables[0]: variable depth of a row or tab, now one of the dashboard",
+        "variable core of a row or tab, now one of the dashboard",
+    ]
+    assert [row.get("choose") for row in data["rows"]] == [
+        None,
+        [{"text": "pattern", "title": "Pattern", "default": "y"}],
+        None,
+        None,
+    ]
+
+
+def test_the_condition_of_a_row_without_a_header_is_not_that_of_its_tab(importer):
+    inner = rows(("", grid("a")), ("S", grid("b")))
+    inner["spec"]["rows"][0]["spec"] |= {"hideHeader": True, **condition(HAS_DATA)}
+    data, losses = read_layout(importer, tabs(("A", inner), ("B", grid("c", "d"))))
+    assert [tab.get("needs") for tab in data["tabs"]] == [None, None]
+    assert [text.partition(": ")[2] for text in losses] == ["shown if there is data; always shown in the classic form"]

@@ -74,7 +74,10 @@ def test_other_data_is_no_dashboard(data, message):
     [
         (build_resource({}, "n"), "file has an empty spec"),
         ({"title": "T"}, "file is not a Grafana dashboard: it has no panels"),
-        ({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a.json": "{"}}, "file:a.json is not JSON"),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a.json": "{"}},
+            r"file:a\.json:1:2: error: not JSON: Expecting property name enclosed in double quotes \[json\]",
+        ),
         ({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a.yaml": "a: ["}}, r"file:a\.yaml:1:4: error"),
     ],
 )
@@ -144,3 +147,31 @@ def test_a_dashboard_of_the_sdk_is_imported_and_generated_in_v2_again(catalog, c
         (each["title"], each["vizConfig"]["group"]) for each in wanted
     ]
     assert len(upgrade.read_dashboard(original, "built").panels()) == len(again)
+
+
+def test_numbers_that_json_lacks_become_null_and_are_listed():
+    panel = {"type": "stat", "fieldConfig": {"defaults": {"min": float("nan"), "max": float("-inf"), "decimals": 1.5}}}
+    (found,) = find_dashboards(build_resource({"title": "T", "panels": [panel]}, "n", version="v1beta1"), "file")
+    assert found.spec["panels"][0]["fieldConfig"]["defaults"] == {"min": None, "max": None, "decimals": 1.5}
+    assert found.list_notes() == [
+        "spec.panels[0].fieldConfig.defaults.max: not a number that JSON has, now null",
+        "spec.panels[0].fieldConfig.defaults.min: not a number that JSON has, now null",
+    ]
+    (bare,) = find_dashboards({"title": "T", "panels": [], "x": float("inf")}, "file")
+    assert bare.list_notes() == ["x: not a number that JSON has, now null"]
+
+
+def test_other_things_in_place_of_objects_are_listed():
+    grid = {"kind": "GridLayout", "spec": {"items": [None, 3]}}
+    rows = {"kind": "RowsLayout", "spec": {"rows": ["R", {"kind": "RowsLayoutRow", "spec": {"layout": grid}}]}}
+    options = {"links": ["kept"], "items": [1]}
+    viz = {"kind": "VizConfig", "group": "stat", "version": "", "spec": {"options": options}}
+    spec = {**SPEC, "elements": {"h": None, "p": {"kind": "Panel", "spec": {"vizConfig": viz}}}, "layout": rows}
+    texts = [str(loss) for loss in complete_spec({**spec, "variables": [True]}).losses]
+    assert texts == [
+        "spec.elements.h: null in place of an element, dropped",
+        "spec.layout.spec.rows[0]: a text in place of an object, dropped",
+        "spec.layout.spec.rows[1].spec.layout.spec.items[0]: null in place of an object, dropped",
+        "spec.layout.spec.rows[1].spec.layout.spec.items[1]: a number in place of an object, dropped",
+        "spec.variables[0]: a truth value in place of an object, dropped",
+    ]

@@ -45,17 +45,19 @@ FAULTS = {
     "CertificateExpiresNow": {"service": "login", "severity": "critical"},
 }
 CUSTOMERS = 12
+BETWEEN_CUSTOMERS_SECONDS = 8 / CUSTOMERS
 DESCRIPTORS, VISITORS = 100, 80
 SOON_DAYS, LATE_DAYS = 3, 60
-WELL, BROKEN = ("/products/tea", "/"), ("/products/tea", "/fail", "/slow?seconds=8")
+WELL, BROKEN = ("/products/tea", "/"), ("/fail", "/slow?seconds=8")
 
 
 @contextlib.contextmanager
 def customers(shop, paths):
-    """People who ask for these pages one after the other."""
+    """People who ask for these pages one after the other; not in step, so that every ten seconds look the same."""
     over = threading.Event()
 
-    def come() -> None:
+    def come(number: int) -> None:
+        over.wait(number * BETWEEN_CUSTOMERS_SECONDS)
         with requests.Session() as session:
             session.trust_env = False
             while not over.is_set():
@@ -65,7 +67,7 @@ def customers(shop, paths):
                 over.wait(0.1)
 
     with ThreadPoolExecutor(CUSTOMERS) as pool:
-        under_way = [pool.submit(come) for _ in range(CUSTOMERS)]
+        under_way = [pool.submit(come, number) for number in range(CUSTOMERS)]
         try:
             yield
         finally:

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.live
 
 GET = "apt-get install prometheus prometheus-alertmanager"
 REPEAT_SECONDS = 4
+RESEND_SECONDS = 1
 WATCHDOG = {"alertname": "Watchdog", "severity": "info", "owner": "operations", "topic": "deckwatch"}
 
 
@@ -30,13 +31,21 @@ def test_the_switch_receives_repeated_messages_while_alerts_of_the_team_wait(tmp
     (tmp_path / FILE).write_text(text)
     project = Project(tmp_path, yaml_file.parse_yaml(text, FILE))
     times: list[float] = []
-    with LocalStack(project, tmp_path / "state", programs=(PROMETHEUS, ALERTMANAGER), every="1s", ports={}):
+    stack = LocalStack(project, tmp_path / "state", programs=(PROMETHEUS, ALERTMANAGER), every="1s", ports={})
+    stack.prometheus_arguments = [f"--rules.alert.resend-delay={RESEND_SECONDS}s"]
+    with stack:
         deadline = time.monotonic() + 120
         while len(times) < 4:
             assert time.monotonic() < deadline, inbox.posts
             if len(inbox.bodies("/switch")) > len(times):
                 times.append(time.monotonic())
             time.sleep(0.05)
+        stack.running[PROMETHEUS].stop()
+        time.sleep(4 * RESEND_SECONDS + REPEAT_SECONDS)  # Prometheus' alerts are valid for four delays
+        received = len(inbox.bodies("/switch"))
+        time.sleep(1.5 * REPEAT_SECONDS)
+        assert len(inbox.bodies("/switch")) == received
+        assert not inbox.alerts("/switch", "resolved")
     gaps = [after - before for before, after in itertools.pairwise(times)]
     assert all(REPEAT_SECONDS / 2 < gap < 2 * REPEAT_SECONDS for gap in gaps), gaps
     assert {alert["alertname"] for alert in inbox.alerts("/switch")} == {"Watchdog"}

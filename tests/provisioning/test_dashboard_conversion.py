@@ -126,8 +126,8 @@ def test_an_invalid_entry_of_a_config_map_does_not_affect_the_others(tmp_path):
     for word in (source, tmp_path):
         read = dashboard_sources.read_sources([str(word)], lambda: pytest.fail("no server is named"))
         assert [found.name for found in read.found] == ["b"]
-        assert [reason.split(" ")[0] for reason in read.rejected] == [f"{source}:a.json", f"{source}:c.json"]
-    with pytest.raises(DeckwatchError, match=r"a\.json is not JSON"):
+        assert [reason.split(" ")[0] for reason in read.rejected] == [f"{source}:a.json:1:2:", f"{source}:c.json"]
+    with pytest.raises(DeckwatchError, match=r"a\.json:1:\d+: error: not JSON"):
         dashboard_file.read_dashboards(source)
 
 

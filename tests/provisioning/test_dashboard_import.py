@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 
 import pytest
 
@@ -60,12 +61,22 @@ def test_a_file_may_have_a_byte_order_mark(tmp_path, encoding):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", codecs.BOM_UTF8 + b"\xff", b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}"]
+    ("content", "message"),
+    [
+        (b" \n", " is empty"),
+        (b'{"a": 1,\n "b" 2}', ":2:6: error: not JSON: Expecting ':' delimiter [json]"),
+        (codecs.BOM_UTF8 + b"\xff", " cannot be read: it is not UTF-8"),
+        (b"[" * 100_000, ": error: not JSON: nested too deeply [json]"),
+        (
+            b'{"a": ' + b"9" * 5000 + b"}",
+            ": error: not JSON: Exceeds the limit (4300 digits) for integer string conversion",
+        ),
+    ],
 )
-def test_a_file_that_is_not_json_is_reported(tmp_path, content):
+def test_a_file_that_is_not_json_is_reported(tmp_path, content, message):
     path = tmp_path / "theirs.json"
     path.write_bytes(content)
-    with pytest.raises(DeckwatchError, match=r"theirs\.json (is not JSON|cannot be read: it is not UTF-8)"):
+    with pytest.raises(DeckwatchError, match=re.escape(f"theirs.json{message}")):
         dashboard_file.read_dashboards(path)
 
 
@@ -120,3 +131,32 @@ def test_an_existing_file_is_kept_and_the_others_are_written(run_import, tmp_pat
     assert (tmp_path / "dashboards" / "two.yaml").exists()
     assert dashboard_import.write_files(imported, force=True).rejected == []
     assert existing.read_text() != "mine"
+
+
+def test_a_title_that_another_dashboard_of_the_folder_has_gets_a_number(run_import, tmp_path):
+    (tmp_path / "deckwatch.yaml").touch()
+    (tmp_path / "dashboards").mkdir()
+    existing = tmp_path / "dashboards" / "mine.yaml"
+    existing.write_text("dashboard: Sales\nrows: []\n")
+    elsewhere = {"dashboard": text_dashboard("Sales", uid="there"), "meta": {"folderTitle": "Shop"}}
+    run = run_import(
+        {
+            "a": text_dashboard("Sales", uid="q-1"),
+            "b": text_dashboard("Sales", uid="q-2"),
+            "c": elsewhere,
+            "d": text_dashboard("Host", uid="q-4"),
+            "e": text_dashboard("Sales", uid="mine"),
+        }
+    )
+    assert run.rejected == []
+    assert [(file.path.stem, file.imported.title) for file in run.files] == [
+        ("q-1", "Sales 2"),
+        ("q-2", "Sales 3"),
+        ("there", "Sales"),
+        ("q-4", "Host 2"),
+        ("mine", "Sales"),
+    ]
+    notes = [note for file in run.files for note in file.notes]
+    assert notes[0] == "title: now 'Sales 2', because dashboards/mine.yaml is called 'Sales'"
+    assert notes[1] == "title: now 'Sales 3', because dashboards/mine.yaml is called 'Sales'"
+    assert notes[2].startswith("title: now 'Host 2', because ")
