@@ -33,6 +33,8 @@ PLAN = (
 KINDS = {"normal": ("show_1",), "errors": ("fail_1", "fail_2")}  # what the last request of a plan is, in turn
 TIMEOUT_SECONDS = 20.0
 MESSAGES = 5
+MOST_IN_PROGRESS = 200
+ANSWER_SECONDS = 8.0  # for the last requests, after SIGTERM
 
 
 @dataclass
@@ -101,21 +103,32 @@ class Clients:
 
 
 async def send_at_rate(send: Callable[[str], Awaitable[None]], kind: str, rate: float, stop: asyncio.Event) -> None:
-    """Send the requests of the plan, again and again, at a mean rate however late the timer is."""
+    """Send the requests of the plan, again and again, at a mean rate however late the timer is.
+
+    Requests that are due while `MOST_IN_PROGRESS` have no answer are not sent at all.
+    """
     tasks: set[asyncio.Task[None]] = set()
     plan = itertools.chain.from_iterable((*PLAN[:-1], last) for last in itertools.cycle(KINDS[kind]))
     started, sent = time.monotonic(), 0
-    # A plan that has begun is finished, for the exact share of each kind.
-    while not stop.is_set() or sent % len(PLAN):
-        while sent <= (time.monotonic() - started) * rate or (stop.is_set() and sent % len(PLAN)):
-            task: asyncio.Task[None] = asyncio.ensure_future(send(next(plan)))  # type: ignore[assignment]
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-            sent += 1
+
+    def send_next() -> None:
+        nonlocal sent
+        task: asyncio.Task[None] = asyncio.ensure_future(send(next(plan)))  # type: ignore[assignment]
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        sent += 1
+
+    while not stop.is_set():
+        while sent <= (time.monotonic() - started) * rate and len(tasks) < MOST_IN_PROGRESS:
+            send_next()
+        if len(tasks) >= MOST_IN_PROGRESS:
+            started = time.monotonic() - sent / rate
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), min(1 / rate, 0.05))
+    while sent % len(PLAN):  # a plan that has begun is finished, for the exact share of each kind
+        send_next()
     if tasks:
-        await asyncio.wait(tasks, timeout=5)
+        await asyncio.wait(tasks, timeout=ANSWER_SECONDS)
 
 
 async def run_clients(address: str, kind: str, rate: float) -> None:

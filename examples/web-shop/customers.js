@@ -24,6 +24,7 @@ const PLANS = {
   errors: [meetError],
 };
 
+const MOST_CUSTOMERS = 200;
 const done = { requests: 0, failed: 0, paid: 0, refused: 0, unanswered: 0, seconds: 0, p99: 0 };
 const durations = [];
 const started = Date.now();
@@ -74,7 +75,8 @@ function sendCustomer() {
 // Customers come at times that keep the mean rate of requests, however late the timer is.
 let due = started;
 function sendDue() {
-  while (due <= Date.now()) due += (sendCustomer() / Number(rate)) * 1000;
+  while (due <= Date.now() && visits.size < MOST_CUSTOMERS) due += (sendCustomer() / Number(rate)) * 1000;
+  if (visits.size >= MOST_CUSTOMERS) due = Date.now(); // those who would have come meanwhile do not come later
 }
 sendDue();
 const timer = setInterval(sendDue, 20);
