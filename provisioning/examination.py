@@ -21,6 +21,7 @@ from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import panel_types
 from deckwatch.exporter import config
 from deckwatch.provisioning import (
+    access_problems,
     addresses,
     probe_intervals,
     prometheus_settings,
@@ -187,6 +188,7 @@ def _run_checks(project: Project, settings: BuildSettings, vocabulary: Vocabular
 
         yield from dialect_problems.find_problems(project)
     yield from addresses.find_problems(project, settings.addresses)
+    yield from access_problems.find_problems(project, {item.dashboard.folder for item in models.dashboards.built})
     yield from views.find_problems(project.document, vocabulary.signals, vocabulary.catalog)
     yield from models.dashboards.problems
     yield from dashboard_build.check_dashboards(models.dashboards, vocabulary.catalog, models.dashboard_settings)

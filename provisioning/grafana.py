@@ -2,7 +2,8 @@
 
 It supports Grafana 10.4 and later (developers/http_api: `/api/health`, `/api/folders`, `/api/dashboards/uid/…`,
 `/api/dashboards/db`), and from 13 on uses the API of resources for dashboards (`resource_api`). Every version that
-we save has a mark in its message: a dashboard whose newest version has none was changed by hand.
+we save has a mark in its message, and in the API of resources the number of its generation: a dashboard whose newest
+version is another one was changed by hand.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from deckwatch.dashboards.grafana_versions import get_feature
 from deckwatch.dashboards.schema_v2 import find_dashboards
 from deckwatch.provisioning import grafana_resources
 from deckwatch.provisioning.comparison import Comparison, GeneratedDashboard, compare_answer, compare_stored
+from deckwatch.provisioning.grafana_access import AccessApi
 from deckwatch.provisioning.resource_api import ResourceApi, has_stable_api
+from deckwatch.provisioning.version_message import MARK, mark_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
 
 _OLDEST = PROGRAMS["grafana"].oldest
 _RESOURCES_SINCE = get_feature("apis", "/apis/dashboard.grafana.app/v1beta1").since
-MARK = "(deckwatch)"
 
 
 class Grafana:
@@ -144,6 +146,8 @@ class Grafana:
         )
 
     def _is_saved_by_us(self, stored: StoredDashboard, uid: str) -> bool:
+        if stored.is_our_generation is not None:
+            return stored.is_our_generation
         if stored.message:
             return MARK in stored.message
         try:
@@ -198,10 +202,14 @@ class Grafana:
         return str(self._send_request("GET", f"{base}/{versions[0]['version']}").get("message") or "")
 
     def ensure_folder(self, uid: str, title: str, *, create: bool) -> str:
-        """Return the uid of the folder with this uid, else with this title; else create it.
+        """Return the uid of a folder, created if it does not exist; raises DeckwatchError if `create` is false."""
+        found = self.find_folder(uid, title)
+        if not found and not create:
+            raise DeckwatchError(f"{mask_address(self.url)} has no folder {uid}")
+        return found or str(self._send_request("POST", "/api/folders", json={"uid": uid, "title": title})["uid"])
 
-        Raises DeckwatchError if it does not exist and `create` is false.
-        """
+    def find_folder(self, uid: str, title: str) -> str:
+        """Return the uid of the folder with this uid, else with this title; '' if there is none."""
         try:
             self._send_request("GET", f"/api/folders/{uid}")
         except Refused as error:
@@ -209,18 +217,16 @@ class Grafana:
                 raise
         else:
             return uid
-        for folder in self._send_request("GET", "/api/folders", params={"limit": 1000}, kind=list):
-            if folder.get("title") == title:
-                return str(folder["uid"])
-        if not create:
-            raise DeckwatchError(f"{mask_address(self.url)} has no folder {uid}")
-        self._send_request("POST", "/api/folders", json={"uid": uid, "title": title})
-        return uid
+        folders = self._send_request("GET", "/api/folders", params={"limit": 1000}, kind=list)
+        return next((str(folder["uid"]) for folder in folders if folder.get("title") == title), "")
+
+    def open_access_api(self) -> AccessApi:
+        """Return the part of the API for users, teams, permissions and data sources."""
+        return AccessApi(self._send_request, self.find_folder, self.ensure_folder)
 
     def create_annotation(self, text: str, tags: Sequence[str], when: float) -> None:
         """Add an annotation of the whole organization at a Unix time."""
-        body = {"time": round(when * 1000), "tags": list(tags), "text": text}
-        self._send_request("POST", "/api/annotations", json=body)
+        self._send_request("POST", "/api/annotations", json={"time": round(when * 1000), "tags": [*tags], "text": text})
 
     def save_dashboard(
         self, comparison: Comparison, folder: str, message: str, *, force: bool, schema: Schema = "classic"
@@ -230,7 +236,7 @@ class Grafana:
         A new one is saved in `schema`, one that exists in the schema that it has.
         """
         generated, resources = comparison.generated, self.find_resources()
-        text = f"{message} {MARK}".strip()
+        text = mark_message(message)
         try:
             if resources is None:
                 self._save_classic(comparison, folder, text, force=force)

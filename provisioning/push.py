@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import yaml
@@ -10,11 +11,14 @@ import yaml
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards.grafana_versions import get_feature
 from deckwatch.provisioning.comparison import GeneratedDashboard
+from deckwatch.provisioning.grafana_access import read_access
+from deckwatch.provisioning.version_message import mark_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from deckwatch.core.json_types import JsonObject
+    from deckwatch.core.project import Project
     from deckwatch.provisioning.comparison import Comparison
     from deckwatch.provisioning.grafana import Grafana
     from deckwatch.provisioning.plan import Plan
@@ -42,6 +46,25 @@ def generated_dashboards(plan: Plan, v2_plan: Plan | None = None) -> list[Genera
     return [
         GeneratedDashboard(model, *folders[path], specs.get(model["uid"])) for path, model in models if path in folders
     ]
+
+
+def generated_source(plan: Plan) -> dict[str, Any]:
+    """Return the data source Prometheus of a bundle, in the form of Grafana's provisioning."""
+    sources = yaml.safe_load(plan.file_text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
+    return next(source for source in sources if source["type"] == "prometheus")
+
+
+def apply_access(
+    grafana: Grafana, project: Project, plan: Plan, *, dry_run: bool, report: Callable[[str], object]
+) -> None:
+    """Apply the `access:` of a project, or with `dry_run` only report what differs."""
+    access = read_access(project)
+    api = grafana.open_access_api()
+    sources = api.list_source_steps(generated_source(plan)) if access.sets_source else iter(())
+    for step in itertools.chain(sources, api.list_steps(access)):
+        report(step.text)
+        if step.apply is not None and not dry_run:
+            step.apply()
 
 
 def _read_v2_specs(plan: Plan) -> dict[str, JsonObject]:
@@ -78,6 +101,7 @@ def push_dashboards(
     `schema` is that of new ones, by default the classic one; Grafana keeps the schema of those that exist.
     Raises DeckwatchError; after a failure halfway it lists which dashboards are saved and which are not.
     """
+    mark_message(message)  # refuses one that is too long
     changed = [comparison for comparison in comparisons if comparison.state != "same"]
     if provisioned := [comparison.generated.uid for comparison in changed if comparison.state == "provisioned"]:
         names = ", ".join(provisioned)

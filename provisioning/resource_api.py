@@ -2,7 +2,8 @@
 
 A dashboard keeps the schema with which it was created: writing another one converts it silently (mcp-grafana's notes).
 So `status.conversion.storedVersion` decides in which version it is read, compared and written. Only versions without
-"alpha" and "beta" are used, which Grafana has since 13.0. None of this was observed on a Grafana: see decision 37.
+"alpha" and "beta" are used, which Grafana has since 13.0. How a server treats metadata was read in the source of 12.4.0
+(pkg/storage/unified/apistore/prepare.go); what was observed is in decision 37.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ Schema = Literal["classic", "v2"]
 _BASE = f"/apis/{API_GROUP}"
 _VERSIONS: Mapping[Schema, str] = {"classic": "v1", "v2": "v2"}
 _MESSAGE = "grafana.app/message"
+# The generation that our save made. The server counts changes of the spec and the folder, whoever makes them; a message
+# alone proves nothing, because a program that edits the resource keeps it.
+_OUR_GENERATION = "deckwatch-generation"
 _MANAGER, _MANAGER_ID = "grafana.app/managedBy", "grafana.app/managerId"
 # The kind of a command line tool; people may still edit (`diff` reports it), which Grafana otherwise forbids (#101313).
 _OURS = {_MANAGER: "kubectl", _MANAGER_ID: "deckwatch", "grafana.app/managerAllowsEdits": "true"}
@@ -58,8 +62,20 @@ class StoredDashboard:
 
     @property
     def author(self) -> str:
-        """Who saved it last, as Grafana writes it."""
-        return self.annotation("grafana.app/updatedBy")
+        """Who changed it last, or else who created it, as Grafana writes it."""
+        return self.annotation("grafana.app/updatedBy") or self.annotation("grafana.app/createdBy")
+
+    @property
+    def generation(self) -> int:
+        """How often its spec or folder was changed, 1 for a new one; 0 where the server does not say."""
+        number = self.metadata.get("generation")
+        return number if isinstance(number, int) else 0
+
+    @property
+    def is_our_generation(self) -> bool | None:
+        """Whether nobody changed it since our last save; None where the server does not say, or we never saved it."""
+        ours = self.annotation(_OUR_GENERATION)
+        return None if not ours or not self.generation else ours == str(self.generation)
 
     @property
     def manager(self) -> str:
@@ -93,7 +109,7 @@ class ResourceApi:
 
     def create_dashboard(self, schema: Schema, uid: str, spec: JsonMapping, folder: str, message: str) -> None:
         """Create a dashboard in a schema, which it keeps; raises Refused with 409 if it exists."""
-        metadata = {"name": uid, "namespace": self._namespace, "annotations": _annotate({}, folder, message)}
+        metadata = {"name": uid, "namespace": self._namespace, "annotations": _annotate({}, folder, message, 1)}
         self._send("POST", self._path(schema), json=_to_body(schema, metadata, spec))
 
     def update_dashboard(self, stored: StoredDashboard, spec: JsonMapping, folder: str, message: str) -> None:
@@ -101,7 +117,8 @@ class ResourceApi:
         if not stored.schema:
             raise ValueError("a dashboard in an unsupported schema is not written")
         metadata = {key: stored.metadata[key] for key in _KEPT if key in stored.metadata}
-        metadata["annotations"] = _annotate(as_object(metadata.get("annotations")), folder, message)
+        annotations = as_object(metadata.get("annotations"))
+        metadata["annotations"] = _annotate(annotations, folder, message, stored.generation + 1)
         path = self._path(stored.schema, as_text(metadata.get("name")))
         self._send("PUT", path, json=_to_body(stored.schema, metadata, spec))
 
@@ -115,9 +132,9 @@ def has_stable_api(versions: Collection[str]) -> bool:
     return _VERSIONS["classic"] in versions
 
 
-def _annotate(annotations: Mapping[str, Any], folder: str, message: str) -> JsonObject:
-    """Return annotations with the folder, the message of the new version, and this program as manager."""
-    return {**annotations, FOLDER: folder, _MESSAGE: message, **_OURS}
+def _annotate(annotations: Mapping[str, Any], folder: str, message: str, generation: int) -> JsonObject:
+    """Return annotations with the folder, message and generation of the new version, and this program as manager."""
+    return {**annotations, FOLDER: folder, _MESSAGE: message, _OUR_GENERATION: str(generation), **_OURS}
 
 
 def _to_body(schema: Schema, metadata: JsonMapping, spec: JsonMapping) -> JsonObject:

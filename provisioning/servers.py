@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXPORTER, PROMETHEUS, ALERTMANAGER, GRAFANA = "exporter", "prometheus", "alertmanager", "grafana"
 ADDRESS = "127.0.0.1"
-HOME = "grafana/dashboards/deckwatch/overview.json"  # in the bundle
+HOME = "grafana/dashboards/operations/overview.json"  # in the bundle
 PORTS = {EXPORTER: int(load_contract()["port"]), PROMETHEUS: 9090, ALERTMANAGER: 9093, GRAFANA: 3000}
 HOW_TO_GET = {
     PROMETHEUS: "apt-get install prometheus, or https://prometheus.io/download",

@@ -39,6 +39,7 @@ _DEFAULTS: dict[str, tuple[Json, ...]] = {
     "preload": (False,),
     "fiscalYearStartMonth": (0,),
 }
+_MAX_TAG = 50  # characters, of `tags` in dashboard.schema.yaml
 _TIME_PICKER_KEYS = ("hidden", "nowDelay", "quick_ranges", "refresh_intervals")
 _REFRESH_INTERVALS = ("5s", "10s", "30s", "1m", "5m", "15m", "30m", "1h", "2h", "1d")
 
@@ -50,8 +51,10 @@ def read_header(model: JsonMapping, folder: str, lost: Counter[str]) -> JsonObje
         options["folder"] = own
     if model.get("description"):
         options["about"] = str(model["description"])
-    if tags := [str(tag) for tag in model.get("tags") or [] if tag and tag != TAG]:
-        options["tags"] = tags
+    tags = [str(tag) for tag in model.get("tags") or [] if tag and tag != TAG]
+    if kept := [tag for tag in tags if len(tag) <= _MAX_TAG]:
+        options["tags"] = kept
+    lost[f"tag of more than {_MAX_TAG} characters"] += len(tags) - len(kept)
     time = model.get("time") or {}
     match = _RANGE.match(str(time.get("from", "")))
     if match and time.get("to", "now") == "now":

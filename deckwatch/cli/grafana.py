@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.provisioning.comparison import Comparison
     from deckwatch.provisioning.dashboard_import import ImportedFile, ImportRun
     from deckwatch.provisioning.grafana import Grafana
+    from deckwatch.provisioning.plan import Plan
     from deckwatch.provisioning.resource_api import Schema
 
 
@@ -155,7 +156,7 @@ def diff_dashboards(project: Path, /, *, uids: Sequence[str], output: str, **ser
     1 means that at least one differs.
     """
     with _connect_grafana(**server) as grafana:
-        comparisons = _compare_dashboards(project, grafana, uids)
+        comparisons = _compare_plans(_generate_plans(project, grafana)[1], grafana, uids)
     if output == "json":
         _options.print_json([_comparison_fields(comparison) for comparison in comparisons])
     else:
@@ -192,14 +193,18 @@ def push_dashboards(
     """Save the project's new and changed dashboards through Grafana's API.
 
     All are compared first. If one was changed by hand, nothing is saved without --force; if someone saves one
-    meanwhile, Grafana rejects ours.
+    meanwhile, Grafana rejects ours. The roles, teams and permissions of `access:` are applied before, unless single
+    dashboards are named.
     """
     from deckwatch.provisioning import push as pushing
 
     with _connect_grafana(**server) as grafana:
         if folder is not None:
             folder = grafana.ensure_folder(folder, folder, create=False)
-        comparisons = _compare_dashboards(project, grafana, uids, folder)
+        loaded, plans = _generate_plans(project, grafana)
+        comparisons = _compare_plans(plans, grafana, uids, folder)
+        if not uids:
+            pushing.apply_access(grafana, loaded, plans[0], dry_run=dry_run, report=click.echo)
         _print_comparisons(comparisons)
         if not dry_run:
             pushing.push_dashboards(
@@ -214,11 +219,9 @@ def push_dashboards(
     return 0
 
 
-def _compare_dashboards(
-    project: Path, grafana: Grafana, uids: Sequence[str], folder: str | None = None
-) -> list[Comparison]:
+def _generate_plans(project: Path, grafana: Grafana) -> tuple[Project, list[Plan]]:
+    """Return the project and its bundles: the provisioned one, and that in the schema v2 where the server has it."""
     from deckwatch.cli import _project, _show
-    from deckwatch.provisioning import push as pushing
     from deckwatch.provisioning import stack
 
     with _show.show_spinner("generating"):
@@ -228,8 +231,16 @@ def _compare_dashboards(
         if resources is not None and resources.has_schema("v2") and stack.supports_form(loaded, "v2"):
             forms.append("v2")
         builds = stack.build_forms(loaded, stack.Options(), forms)
-        plans = [builds[form].plan for form in forms]
-        ours = pushing.select_dashboards(pushing.generated_dashboards(*plans), uids)
+        return loaded, [builds[form].plan for form in forms]
+
+
+def _compare_plans(
+    plans: Sequence[Plan], grafana: Grafana, uids: Sequence[str], folder: str | None = None
+) -> list[Comparison]:
+    from deckwatch.cli import _show
+    from deckwatch.provisioning import push as pushing
+
+    ours = pushing.select_dashboards(pushing.generated_dashboards(*plans), uids)
     with _show.show_progress("comparing", len(ours)) as advance:
         return grafana.compare_dashboards(ours, advance, folder=folder)
 

@@ -17,10 +17,10 @@ from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.project import Project
 from deckwatch.provisioning import push as work
 from deckwatch.provisioning import stack as bundles
-from deckwatch.provisioning.grafana import MARK
 from deckwatch.provisioning.grafana_login import connect_grafana
 from deckwatch.provisioning.servers import GRAFANA, HOW_TO_GET, admin_password, installed_path
 from deckwatch.provisioning.up import LocalStack
+from deckwatch.provisioning.version_message import MARK
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -95,7 +95,7 @@ class Watched:
     def __init__(self, alarm, eventually: Callable[..., None]) -> None:
         self.alarm, self._eventually = alarm, eventually
         texts = {file.path: file.text for file in alarm.stack.built.plan.list_files()}
-        self.page = json.loads(texts["grafana/dashboards/deckwatch/health.json"])
+        self.page = json.loads(texts["grafana/dashboards/on-call/health.json"])
 
     def by(self, query: str, label: str = "component") -> dict[str, float]:
         return {dict(labels).get(label, ""): value for labels, value in self.alarm.query(query).items()}

@@ -134,7 +134,7 @@ AGES = ("Uptime", "Transaction")
 def test_the_figures_of_the_database_dashboard_are_those_that_psql_tells(deck, database, eventually) -> None:
     folder = deck.project.folder / "psql"
     subprocess.run([DECKWATCH, "--project", deck.project.folder, "generate", "--out", folder], check=True)
-    page = json.loads((folder / "grafana/dashboards/deckwatch/postgres-database.json").read_text())
+    page = json.loads((folder / "grafana/dashboards/operations/postgres-database.json").read_text())
     figures = [panel for panel in page["panels"] if panel["type"] in ("stat", "gauge")]
     asked = {panel["title"]: panel["targets"][0]["expr"] for panel in figures if len(panel["targets"]) == 1}
     asked |= {

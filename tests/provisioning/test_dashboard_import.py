@@ -160,3 +160,10 @@ def test_a_title_that_another_dashboard_of_the_folder_has_gets_a_number(run_impo
     assert notes[0] == "title: now 'Sales 2', because dashboards/mine.yaml is called 'Sales'"
     assert notes[1] == "title: now 'Sales 3', because dashboards/mine.yaml is called 'Sales'"
     assert notes[2].startswith("title: now 'Host 2', because ")
+
+
+def test_a_tag_that_grafana_rejects_is_dropped_and_listed(run_import):
+    (file,) = run_import({"one": text_dashboard("One", tags=["x" * 50, "y" * 51])}).files
+    assert file.imported.lost["tag of more than 50 characters"] == 1
+    assert "x" * 50 in file.imported.model["tags"]
+    assert "yyy" not in file.imported.text

@@ -15,9 +15,9 @@ import pytest
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning.comparison import GeneratedDashboard
-from deckwatch.provisioning.grafana import MARK
 from deckwatch.provisioning.grafana_login import TOKEN, connect_grafana
 from deckwatch.provisioning.push import push_dashboards
+from deckwatch.provisioning.version_message import MARK
 
 HEALTH = {"database": "ok", "version": "10.4.3"}
 SECRET = "glsa_verysecret"

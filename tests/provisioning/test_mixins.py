@@ -90,7 +90,7 @@ def test_a_mixin_is_provisioned_beside_our_dashboards(build):
     providers = yaml.safe_load(files["grafana/provisioning/dashboards/deckwatch.yaml"])["providers"]
     assert ("things-mixin", "things-mixin") in {(one["folder"], one["folderUid"]) for one in providers}
     assert [one.expr for one in built.dashboards if one.uid == "things"] == ['up{job="node"}']
-    assert "grafana/dashboards/deckwatch/host.json" in files
+    assert "grafana/dashboards/operations/host.json" in files
 
 
 def test_the_project_sets_its_config_and_folder(build):
@@ -211,7 +211,7 @@ def test_a_dashboard_in_the_v2_schema_is_provisioned_in_the_classic_one(build):
         (
             "b.json",
             '{"title": "B", "uid": "host"}',
-            "plain/b.json: error: duplicate uid host in b.json (also in grafana/dashboards/deckwatch/host.json)",
+            "plain/b.json: error: duplicate uid host in b.json (also in grafana/dashboards/operations/host.json)",
         ),
         ("b.json", '{"title": "A", "uid": "b"}', "plain/b.json: error: duplicate title 'A' in b.json (also in a.json;"),
         ("b.json", '{"title": "B", "uid": "../../x"}', "plain/b.json: error: b.json has the uid '../../x'"),

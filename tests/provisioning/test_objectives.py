@@ -57,14 +57,14 @@ def paths(bundle: stack.Built) -> set[str]:
 def test_objectives_are_included_only_if_the_project_has_some(project) -> None:
     assert project.warnings == []
     added = paths(project)
-    assert {"grafana/dashboards/deckwatch/objectives.json", "runbooks/ObjectiveBurnsFast.md"} <= added
+    assert {"grafana/dashboards/executive/objectives.json", "runbooks/ObjectiveBurnsFast.md"} <= added
     assert {f"prometheus/rules/objectives{end}.yaml" for end in ("", "_said", "_kept")} <= added
     assert paths(build("build: {include: [host]}\n" + PROJECT)) == added
     assert paths(build("teams: {}")) == set()
 
 
 def test_month_panels_show_whole_months_for_any_time_range(project) -> None:
-    panels = json.loads(project.plan.file_text("grafana/dashboards/deckwatch/objectives.json"))["panels"]
+    panels = json.loads(project.plan.file_text("grafana/dashboards/executive/objectives.json"))["panels"]
     times = {one["title"]: (one["timeFrom"], one.get("timeShift")) for one in panels if "timeFrom" in one}
     assert times == {
         "This month": ("now/M", None),

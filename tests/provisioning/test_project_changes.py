@@ -15,7 +15,7 @@ from deckwatch.provisioning import stack
 if TYPE_CHECKING:
     from pathlib import Path
 
-OVERVIEW = "grafana/dashboards/deckwatch/overview.json"
+OVERVIEW = "grafana/dashboards/operations/overview.json"
 
 
 def build(folder: Path, text: str, **files: str) -> stack.Built:
@@ -114,7 +114,7 @@ def test_an_update_of_a_changed_dashboard_keeps_the_change_and_the_ids(tmp_path)
 
 def test_alerts_link_to_retitled_panels_and_to_the_dashboards_of_disabled_ones(tmp_path, shipped) -> None:
     rules = "prometheus/rules/application.yaml"
-    drawn = panels(shipped, "grafana/dashboards/deckwatch/application.json")
+    drawn = panels(shipped, "grafana/dashboards/development/application.json")
     number, gone = (drawn[f"timeseries {title}"]["id"] for title in ("Error ratio", "Response time"))
     text = "build:\n  set: {application/Error ratio: {title: Failing}}\n  disable: [application/Response time]\n"
     built = build(tmp_path, text)
@@ -136,7 +136,7 @@ def test_panels_of_a_part_are_changed_like_others(tmp_path) -> None:
         "  - - {stat: postgres.cache_hits, title: Lowest cache hit ratio, empty: Nothing is read.}\n"
         "    - stat: postgres.uptime\n",
     )
-    assert panels(built, "grafana/dashboards/deckwatch/postgres-database.json")["row Work"]["collapsed"]
+    assert panels(built, "grafana/dashboards/operations/postgres-database.json")["row Work"]["collapsed"]
     mine = panels(built, "grafana/dashboards/deckwatch/mine.json")
     assert set(mine) == {"row Work", "timeseries Cache hit ratio", "timeseries Rows fetched per second", "stat Uptime"}
     fetched = mine["timeseries Rows fetched per second"]

@@ -48,6 +48,7 @@ class Bundle:
 
     panels: dict[str, set[str]]
     names: dict[str, set[str]]
+    queries: dict[str, int]  # that run when a dashboard opens
 
     def has(self, one: requirements_reference.Reference) -> bool:
         """Return whether what is named exists."""
@@ -97,7 +98,8 @@ def bundle(tmp_path_factory) -> Bundle:
         "view": {name for document in views.shipped_documents() for name in document.data["views"]},
         "check": {path.stem for path in ROOT.glob("*/checks/*.py")},
     }
-    return Bundle({model["uid"]: titles_of(model) for model in models}, names)
+    queries = {model["uid"]: sum(len(panel.get("targets", ())) for panel in model["panels"]) for model in models}
+    return Bundle({model["uid"]: titles_of(model) for model in models}, names, queries)
 
 
 def list_keys() -> Iterator[str]:
@@ -140,6 +142,11 @@ def test_a_row_says_what_shows_it_or_why_not(system) -> None:
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.template)
 def test_everything_that_a_row_names_exists(system, bundle) -> None:
     assert [(row.id, one) for row in system.rows for one in row.where if not bundle.has(one)] == []
+
+
+def test_no_dashboard_runs_more_than_25_queries_when_it_opens(bundle) -> None:
+    assert len(bundle.queries) >= 16
+    assert {uid: count for uid, count in bundle.queries.items() if count > 25} == {}
 
 
 @pytest.mark.parametrize("kind", requirements_reference.KINDS)

@@ -5,7 +5,6 @@ The server in `tests/fixtures` keeps what is sent as Grafana documents it; how a
 
 from __future__ import annotations
 
-import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +14,8 @@ import pytest
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards.schema_v2 import convert_to_v2
 from deckwatch.provisioning.comparison import GeneratedDashboard
-from deckwatch.provisioning.grafana import MARK
 from deckwatch.provisioning.push import push_dashboards
+from deckwatch.provisioning.version_message import MARK
 from tests.fixtures.resource_server import API, ResourceStore
 
 MODEL = {
@@ -71,12 +70,21 @@ def test_a_new_dashboard_is_created_with_its_folder_and_its_manager(serve_resour
         "annotations": {
             "grafana.app/folder": "operations",
             "grafana.app/message": f"why {MARK}",
+            "deckwatch-generation": "1",
             "grafana.app/managedBy": "kubectl",
             "grafana.app/managerId": "deckwatch",
             "grafana.app/managerAllowsEdits": "true",
         },
     }
     assert ("uid" in body["spec"], "panels" in body["spec"]) == (False, version == "v1")
+
+
+def test_a_missing_dashboard_may_be_an_error_of_the_server(serve_resources):
+    store = ResourceStore(ALL)
+    store.missing = 500
+    with serve_resources(store) as grafana:
+        assert push(grafana, generated()).state == "new"
+        assert list(store.dashboards) == ["shop"]
 
 
 @pytest.mark.parametrize(("schema", "version"), [("classic", "v1"), ("v2", "v2")])
@@ -101,11 +109,7 @@ def test_a_manual_change_of_the_layout_is_reported_in_keywords_and_kept(serve_re
     store = ResourceStore(ALL)
     with serve_resources(store) as grafana:
         push(grafana, generated(v2=TABS), schema="v2")
-        stored, metadata, spec = store.dashboards["shop"]
-        tabs = copy.deepcopy(spec)
-        tabs["layout"]["spec"]["tabs"][0]["spec"]["title"] = "Selling"
-        annotations = {**metadata["annotations"], "grafana.app/message": "", "grafana.app/updatedBy": "user:ann"}
-        store.dashboards["shop"] = (stored, {**metadata, "annotations": annotations}, tabs)
+        store.edit("shop", lambda spec: rename_tab(spec, "Selling"), message="", updatedBy="user:ann")
         (comparison,) = grafana.compare_dashboards([generated(v2=TABS)])
         assert (comparison.state, comparison.author) == ("changed by hand", "user:ann")
         assert comparison.lines == ["- tab Selling", "+ tab Sales", "panel Up: in tab Selling → tab Sales"]
@@ -113,6 +117,38 @@ def test_a_manual_change_of_the_layout_is_reported_in_keywords_and_kept(serve_re
             push(grafana, generated(v2=TABS))
         push(grafana, generated(v2=TABS), force=True)
         assert store.dashboards["shop"][2]["layout"] == TABS["layout"]
+
+
+def rename_tab(spec, title):
+    spec["layout"]["spec"]["tabs"][0]["spec"]["title"] = title
+
+
+@pytest.mark.parametrize("schema", ["classic", "v2"])
+def test_a_change_by_a_program_that_keeps_our_message_is_a_manual_one(serve_resources, schema):
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
+        push(grafana, generated(), schema=schema)
+        newer = generated({**MODEL, "title": "Other"}, {**GRID, "title": "Other"})
+        push(grafana, newer)
+        assert store.dashboards["shop"][1]["generation"] == 2
+        assert grafana.compare_dashboards([generated()])[0].state == "changed by us"
+        store.edit("shop", lambda spec: spec.update(title="Mine"))
+        assert MARK in store.dashboards["shop"][1]["annotations"]["grafana.app/message"]
+        (comparison,) = grafana.compare_dashboards([newer])
+        assert (comparison.state, comparison.lines) == ("changed by hand", ["title Mine → Other"])
+        with pytest.raises(DeckwatchError, match="changed by hand: shop"):
+            push(grafana, newer)
+        push(grafana, newer, force=True)
+        assert grafana.compare_dashboards([generated()])[0].state == "changed by us"
+
+
+def test_a_message_that_grafana_refuses_is_reported_before_anything_is_saved(serve_resources):
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
+        comparisons = grafana.compare_dashboards([generated()])
+        with pytest.raises(DeckwatchError, match="the message has 501 bytes with our mark; Grafana accepts 500"):
+            push_dashboards(grafana, comparisons, "x" * (500 - len(MARK)))
+    assert store.requests == []
 
 
 def test_a_dashboard_that_is_saved_meanwhile_is_not_overwritten(serve_resources):
@@ -224,7 +260,8 @@ tabs:
 def test_the_commands_use_the_form_of_the_stored_schema(serve_resources, tmp_path):
     (tmp_path / "deckwatch.yaml").write_text("build: {include: [dashboards/]}\n")
     (tmp_path / "dashboards").mkdir()
-    (tmp_path / "dashboards" / "shop.yaml").write_text(PROJECT)
+    project = tmp_path / "dashboards" / "shop.yaml"
+    project.write_text(PROJECT)
     store = ResourceStore(ALL)
     with serve_resources(store) as grafana:
 
@@ -238,10 +275,9 @@ def test_the_commands_use_the_form_of_the_stored_schema(serve_resources, tmp_pat
 
         run("push", "--schema", "v2", "shop")
         assert run("diff", "shop") == (0, "shop: same\n")
-        _, _, spec = store.dashboards["shop"]
-        (row,) = spec["layout"]["spec"]["tabs"][0]["spec"]["layout"]["spec"]["rows"]
-        row["spec"]["layout"]["spec"]["maxColumnCount"] = 2
-        assert run("diff", "shop") == (1, "shop: changed by us\n    tab Sales, row Figures: per_row 2 → 3\n")
+        change = "    tab Sales, row Figures: per_row 3 → 2\n"
+        project.write_text(PROJECT.replace("per_row: 3", "per_row: 2"))
+        assert run("diff", "shop") == (1, f"shop: changed by us\n{change}")
         run("push")
         assert {uid: version for uid, (version, _, _) in store.dashboards.items()} == {"shop": "v2", "overview": "v1"}
         assert run("diff") == (0, "overview: same\nshop: same\n")

@@ -137,7 +137,7 @@ def test_the_scrape_interval_is_set_everywhere(tmp_path: Path) -> None:
     }
     sources = yaml.safe_load(built.plan.file_text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
     assert sources[0]["jsonData"]["timeInterval"] == "1m"
-    assert '"refresh": "1m"' in built.plan.file_text("grafana/dashboards/deckwatch/host.json")
+    assert '"refresh": "1m"' in built.plan.file_text("grafana/dashboards/operations/host.json")
 
 
 def test_the_projects_data_sources_are_provisioned(tmp_path: Path) -> None:
@@ -179,10 +179,11 @@ def test_a_short_interval_shortens_the_timeout() -> None:
 def test_dashboard_folders_have_fixed_uids(shipped: stack.Built) -> None:
     providers = yaml.safe_load(shipped.plan.file_text("grafana/provisioning/dashboards/deckwatch.yaml"))["providers"]
     assert [(one["folder"], one["folderUid"], one["options"]["path"]) for one in providers] == [
-        ("Deckwatch", "deckwatch", "${DECKWATCH_BUNDLE}/grafana/dashboards/deckwatch")
+        (title, title.lower(), f"${{DECKWATCH_BUNDLE}}/grafana/dashboards/{title.lower()}")
+        for title in ("Development", "Operations")
     ]
     folders = {Path(file.path).parent.name for file in shipped.plan.list_files() if file.path.endswith(".json")}
-    assert folders == {"deckwatch"}
+    assert folders == {"development", "operations"}
 
 
 def test_a_set_can_be_left_out_and_a_folder_added(tmp_path: Path) -> None:
@@ -192,8 +193,8 @@ def test_a_set_can_be_left_out_and_a_folder_added(tmp_path: Path) -> None:
     built = stack.build(project(tmp_path, **{"deckwatch": text, "panels-of-mine__mine": dashboard}))
     paths = {file.path for file in built.plan.list_files()}
     assert {path for path in paths if path.endswith(".json")} == {
-        "grafana/dashboards/deckwatch/overview.json",
-        "grafana/dashboards/deckwatch/host.json",
+        "grafana/dashboards/operations/overview.json",
+        "grafana/dashboards/operations/host.json",
         "grafana/dashboards/my-team/mine.json",
     }
     assert "prometheus/rules/host.yaml" in paths
@@ -211,9 +212,9 @@ def test_alerts_and_thresholds_are_changed_by_name(tmp_path: Path, shipped: stac
     assert "HostClockSkew" not in alerts
     assert "> 0.71" in alerts["HostCpuHigh"]["expr"]
     assert alerts["HostLoadHigh"]["for"] == "20m"
-    panels = built.plan.file_text("grafana/dashboards/deckwatch/host.json")
+    panels = built.plan.file_text("grafana/dashboards/operations/host.json")
     assert '"value": 0.71' in panels
-    assert '"value": 0.71' not in shipped.plan.file_text("grafana/dashboards/deckwatch/host.json")
+    assert '"value": 0.71' not in shipped.plan.file_text("grafana/dashboards/operations/host.json")
 
 
 def test_all_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:

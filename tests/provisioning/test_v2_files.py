@@ -46,10 +46,10 @@ def test_the_v2_form_has_every_dashboard_of_the_bundle_and_its_providers(tmp_pat
     provider = "grafana/provisioning/dashboards/deckwatch.yaml"
     assert set(files) == {provider} | {path for path in bundle if path.startswith("grafana/dashboards/")}
     assert files[provider] == bundle[provider]
-    host = files["grafana/dashboards/deckwatch/host.json"]
+    host = files["grafana/dashboards/operations/host.json"]
     assert (host["apiVersion"], host["kind"]) == ("dashboard.grafana.app/v2", "Dashboard")
     assert host["metadata"] == {"name": "host"}  # a folder in it would have to be the provider's
-    assert host["spec"]["title"] == bundle["grafana/dashboards/deckwatch/host.json"]["title"]
+    assert host["spec"]["title"] == bundle["grafana/dashboards/operations/host.json"]["title"]
     assert list(files["grafana/dashboards/things/things.json"]["spec"]["elements"]) == ["panel-1"]
 
 
