@@ -146,6 +146,11 @@ def _named_inputs(model: StrictMapping) -> Iterator[tuple[str, str]]:
 def _list_panel_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuery]:
     inputs = tuple(_named_inputs(model))
     modes = {(panel["id"], target["refId"]): target.get("range", True) for panel, target in walk_targets(model)}
+    # What panel files derive from queries, such as A_before from A.
+    derived: dict[object, list[str]] = {}
+    for panel_model, target in walk_targets(model):
+        if "_" in as_text(target.get("refId")):
+            derived.setdefault(panel_model["id"], []).append(as_text(target.get("expr")))
     ids = built.ids_by_name()
     for panel in built.dashboard.panels():
         queries = built.queries[panel.path]
@@ -165,6 +170,20 @@ def _list_panel_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuer
                 inputs,
                 _expect_result(panel, query),
             )
+        for expr in derived.get(number, ()):
+            yield LiveQuery(
+                built.dashboard.uid,
+                built.dashboard.title,
+                "panel",
+                panel_title(panel, queries),
+                "derived",
+                expr,
+                "instant",
+                panel.place,
+                "a change of the panel's value",
+                panel.needs,
+                inputs,
+            )
 
 
 def _expect_result(panel: PanelSpec, query: Query) -> ExpectedResult:
@@ -176,7 +195,7 @@ def _expect_result(panel: PanelSpec, query: Query) -> ExpectedResult:
     optional = _list_joined_labels(query.expr)
     labels = [label for label in dict.fromkeys([*columns, *legend_labels]) if label not in optional]
     return ExpectedResult(
-        "table" if columns else "heatmap" if kind == "heatmap" else "",
+        "table" if columns else "heatmap" if kind in ("heatmap", "buckets") and query.has_buckets else "",
         tuple(label for label in labels if not label.startswith(_OPTIONAL)),
         query.spec.agrees_with or panel.agrees_with,
         0 if "too_many_series" in panel.allow else MAX_SERIES.get(kind, 0),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deckwatch.core.json_types import as_text
 from deckwatch.dashboards import panel_ids
 from deckwatch.dashboards.grafana_model import MAX_UID
+from deckwatch.dashboards.limit_text import describe_limits
 from deckwatch.dashboards.read.adjust import Adjusted, NamedItem
 from deckwatch.dashboards.read.sections import list_sections
 
@@ -141,10 +142,22 @@ def panel_title(panel: PanelSpec, queries: Sequence[Query]) -> str:
 
 
 def panel_description(panel: PanelSpec, queries: Sequence[Query]) -> str:
-    """Return a panel's description: its own, or those of its signals, as a list if there are several."""
+    """Return a panel's description: its own, or those of its signals, as a list if there are several.
+
+    It states from which value the signals are bad.
+    """
+    names = [query.spec.title or (query.signal.title if query.signal else "") for query in queries]
+    limits = dict(zip(names, (describe_limits(panel, query) for query in queries), strict=True))
     if panel.description is not None:
-        return panel.description
-    descriptions = {query.spec.title or (query.signal.title if query.signal else ""): query.about for query in queries}
+        distinct = {text for text in limits.values() if text}
+        if len(distinct) < 2:
+            return " ".join([panel.description, *distinct])
+        listed = [f"- **{name}**: {text}" for name, text in limits.items() if text]
+        return "\n".join([f"{panel.description}\n", *listed])
+    descriptions = {
+        name: f"{query.about} {limits[name]}".strip() if query.about else ""
+        for name, query in zip(names, queries, strict=True)
+    }
     if len(descriptions) == 1:
         return next(iter(descriptions.values()))
     return "\n".join(f"- **{name}**: {about}" for name, about in descriptions.items() if about)

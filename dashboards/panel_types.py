@@ -44,16 +44,16 @@ class PanelType:
 
     `words` are its YAML keywords, each with a description; `content` is the JSON Schema of the keyword's value,
     `options` those of its own keys. `queries` is the kind of query after the keyword (range, instant, table, heatmap,
-    graph), empty if the content is something else. `height` is the default height, `width` the least readable width
-    (of 24). `called` maps names that Grafana uses to our keywords; `source` is the kind of data source if it is not
-    Prometheus.
+    buckets, graph), empty if the content is something else. `height` is the default height, `width` the least
+    readable width (of 24). `called` maps names that Grafana uses to our keywords; `source` is the kind of data source
+    if it is not Prometheus.
     """
 
     name: str
     words: Mapping[str, str]
     content: StrictMapping
     options: Mapping[str, StrictObject]
-    queries: Literal["range", "instant", "table", "heatmap", "graph", ""]
+    queries: Literal["range", "instant", "table", "heatmap", "buckets", "graph", ""]
     height: int
     width: int
     example: StrictMapping

@@ -37,6 +37,7 @@ class Addresses:
     runbooks: str = ""
     internal_prometheus: str = ""
     internal_alertmanager: str = ""
+    internal_grafana: str = ""
 
     def links(self) -> dict[str, str]:
         """Return the URLs of links in notifications by name: the defaults if not set, "" for unpublished runbooks."""

@@ -53,8 +53,11 @@ def render_files(
         "engines": scrape_targets.docker_engines(project),
         "scrape_label": load_contract()["scrape_label"],
         "speaks_label": load_contract()["speaks_label"],
-        "alertmanager": _server_settings(build.addresses.internal_alertmanager),
-        "prometheus": _server_settings(build.addresses.internal_prometheus),
+        "servers": {
+            "alertmanager": _server_settings(build.addresses.internal_alertmanager),
+            "grafana": _server_settings(build.addresses.internal_grafana),
+            "prometheus": _server_settings(build.addresses.internal_prometheus),
+        },
         "others": prometheus_settings.read_settings(project, build.targets),
     }
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)

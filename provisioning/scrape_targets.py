@@ -77,6 +77,7 @@ class ScrapeTargets:
     applications: Sequence[Target] = ()
     prometheus: Sequence[Target] = ()
     alertmanager: Sequence[Target] = ()
+    grafana: Sequence[Target] = ()
 
     def target_files(self) -> list[Artifact]:
         """Return the files in the format of file_sd."""
@@ -90,6 +91,7 @@ class ScrapeTargets:
             "applications": self.applications,
             "prometheus": self.prometheus,
             "alertmanager": self.alertmanager,
+            "grafana": self.grafana,
         }
         return [Artifact(f"{FOLDER}/{name}.yaml", _targets_yaml(targets)) for name, targets in groups.items()]
 
@@ -105,11 +107,19 @@ def compose_targets(project: Project, addresses: Addresses | None = None) -> Scr
         application_targets(project),
         [_server_target(addresses.internal_prometheus or "http://prometheus:9090")],
         [_server_target(addresses.internal_alertmanager or "http://alertmanager:9093")],
+        [_server_target(url) for url in _list_grafana_urls(addresses)],
     )
 
 
+def _list_grafana_urls(addresses: Addresses) -> list[str]:
+    """Return the URL of Grafana; none where other programs replace those of Compose and Grafana has no address."""
+    if addresses.internal_prometheus or addresses.internal_alertmanager:
+        return [addresses.internal_grafana] if addresses.internal_grafana else []
+    return [addresses.internal_grafana or "http://grafana:3000"]
+
+
 def _server_target(url: str) -> Target:
-    """Return the target of a Prometheus or Alertmanager; its instance is the host's name."""
+    """Return the target of a Prometheus, Alertmanager or Grafana; its instance is the host's name."""
     return Target(_host_and_port(url), {"instance": urlsplit(url).hostname or url})
 
 

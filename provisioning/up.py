@@ -167,6 +167,7 @@ class LocalStack:
             [*scrape_targets.application_targets(self.project), *self.applications],
             self._own_target(PROMETHEUS),
             self._own_target(ALERTMANAGER),
+            self._own_target(GRAFANA),
         )
 
     def _own_target(self, name: str) -> list[Target]:

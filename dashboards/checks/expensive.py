@@ -41,8 +41,9 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
 def _find_faults(query: Query, catalog: Catalog) -> Iterator[tuple[int, str, str]]:
     source = query.source
     for selector in promql.find_selectors(source):
-        by_name = [matcher for matcher in selector.matchers if matcher.label == "__name__" and matcher.op != "="]
-        if selector.metric is None and (by_name or not any(matcher.op == "=" for matcher in selector.matchers)):
+        by_name = {matcher.op for matcher in selector.matchers if matcher.label == "__name__"}
+        is_read_whole = "=" not in by_name and (by_name or not any(matcher.op == "=" for matcher in selector.matchers))
+        if selector.metric is None and is_read_whole:
             yield selector.offset, "this selector reads every series to match their names", "name the metric"
         hours = _parse_seconds(selector.window) / 3600
         if hours < 1 or selector.metric is None:

@@ -19,7 +19,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for item in built:
         for panel, queries in item.panels_for_check("unit_of_metric"):
             for query in queries:
-                if not query.is_valid or panel.type.queries == "heatmap":
+                if not query.is_valid or panel.type.queries in ("heatmap", "buckets"):
                     continue
                 expected = expression_unit.contradicting_unit(query.unit, query.source, catalog)
                 if not expected:

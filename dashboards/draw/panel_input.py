@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deckwatch.core import units
+from deckwatch.core.quantity_text import format_number, format_quantity
 from deckwatch.dashboards.draw import palette
 from deckwatch.dashboards.model import panel_description, panel_title
 from deckwatch.dashboards.read.spec import THRESHOLDS
@@ -90,6 +91,10 @@ def _describe_query(
         "unit": grafana_unit(query.unit),
         **query.spec.drawing,
     }
+    if panel.type.queries == "heatmap" and not query.has_buckets:
+        result.setdefault("query_type", "range")  # one row for each series
+    if panel.options.get("limit_text"):
+        result["limits"] = _describe_limit_texts(panel, query)
     if query.spec.link in targets:
         result["link"] = _describe_link(targets[query.spec.link], [query])
     separate = panel.type.queries == "table" or (shared is None and panel.type.queries == "instant")
@@ -125,6 +130,19 @@ def _describe_limits(spec: PanelSpec | QuerySpec, unit: str, query: Query | None
     if values := spec.values or (signal.values if signal is not None else None):
         result["values"] = dict(values)
     return result
+
+
+def _describe_limit_texts(panel: PanelSpec, query: Query) -> StrictObject:
+    """Return a query's thresholds, its own, the panel's or its signal's, as PromQL and as people write them."""
+    signal = query.signal
+    own = {**panel.quantities, **query.spec.quantities}
+    values = {name: units.parse_quantity(own[name], query.unit) for name in THRESHOLDS if name in own}
+    values = values or dict(signal.thresholds if signal is not None else {})
+    return {
+        "numbers": {name: format_number(value) for name, value in values.items()},
+        "texts": {name: format_quantity(value, query.unit) for name, value in values.items()},
+        "bad": query.spec.bad or panel.bad or (signal.bad if signal is not None else None) or "up",
+    }
 
 
 def _describe_drawing(panel: PanelSpec, unit: str) -> StrictObject:

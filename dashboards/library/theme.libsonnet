@@ -39,7 +39,7 @@ local transformations = import 'transformations.libsonnet';
     { [if steps != [] then 'transformations']: steps }
   ),
 
-  // A panel with queries. mode: 'range', 'instant', 'table' or 'heatmap'.
+  // A panel with queries. mode: 'range', 'instant', 'table', 'heatmap' or 'buckets'.
   queried(spec, type, mode, rest):: $.panel(spec, type, {
     datasource: $.source(spec),
     targets: [$.target(query, mode, $.source(spec)) for query in spec.queries],
@@ -70,7 +70,7 @@ local transformations = import 'transformations.libsonnet';
       local queryType = $.get(query, 'query_type', mode),
       range: queryType == 'range' || queryType == 'heatmap',
       instant: !self.range,
-      format: { table: 'table', heatmap: 'heatmap', range: 'time_series', instant: 'time_series' }[queryType],
+      format: { table: 'table', heatmap: 'heatmap', buckets: 'heatmap', range: 'time_series', instant: 'time_series' }[queryType],
     }
   ),
 

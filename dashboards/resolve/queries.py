@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deckwatch.core import expressions, promql
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place
     from deckwatch.dashboards.read.spec import PanelSpec, QuerySpec
 
+_OF_BUCKETS = ("heatmap", "buckets")  # kinds of queries that read the buckets of a histogram
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
@@ -43,6 +44,11 @@ class Query:
     labels: tuple[str, ...] | None
     spec: QuerySpec
     signal: Signal | None = None
+
+    @property
+    def has_buckets(self) -> bool:
+        """Whether its series are the buckets of a histogram, as far as known."""
+        return self.labels is None or "le" in self.labels
 
     @property
     def about(self) -> str:
@@ -141,8 +147,8 @@ class Resolver:
         """Return the signal or metric that a text names; None for PromQL. Raises UnknownSignal."""
         text = spec.text.strip()
         subjects = panel.origin.subjects or self.subjects
-        if panel.type.queries == "heatmap" and is_name(text) and (histogram := self._find_histogram(text, panel, spec)):
-            return Reference(histogram, BUCKETS)
+        if panel.type.queries in _OF_BUCKETS and is_name(text) and (found := self._find_histogram(text, panel, spec)):
+            return Reference(found if panel.type.queries == "heatmap" else replace(found, over="$__range"), BUCKETS)
         if is_name(text):
             try:
                 return self.signals.find_reference(text, subjects)
@@ -202,14 +208,16 @@ def _is_promql(source: str) -> bool:
 def _reference_unit(panel: PanelSpec, reference: Reference | None) -> str:
     if reference is None:
         return ""
-    # The axis of a heat map is the observed value; the colour is the frequency.
-    return reference.signal.unit if panel.type.queries == "heatmap" else reference.unit
+    if reference.aspect == BUCKETS:
+        # The axis of a heat map is the observed value; the colour is the frequency.
+        return reference.signal.unit if panel.type.queries == "heatmap" else "count"
+    return reference.unit
 
 
 def _reference_title(reference: Reference | None, panel: PanelSpec | None = None) -> str:
     if reference is None:
         return ""
-    if panel is not None and panel.type.queries == "heatmap":
+    if panel is not None and reference.aspect == BUCKETS:
         return reference.signal.title
     return f"{reference.signal.title} {reference.aspect}" if reference.aspect else reference.signal.title
 

@@ -146,7 +146,12 @@ def _parse_selector(tokens: list[Token], i: int, text: str, function: str | None
         end = tokens[i].offset + 1
         i += 1
     if metric is None:
-        names = [matcher.value for matcher in matchers if matcher.label == "__name__" and matcher.op == "="]
+        # Which metric `__name__="$metric"` selects is chosen in Grafana.
+        names = [
+            matcher.value
+            for matcher in matchers
+            if matcher.label == "__name__" and matcher.op == "=" and "$" not in matcher.value
+        ]
         metric = names[0] if names else None
     window = None
     if i < len(tokens) and tokens[i].text == "[":

@@ -20,6 +20,9 @@ DELAY = Metric(
 PHASE_INFO = Metric("migration_phase_info", "gauge", "1 for each phase, with its title.", ("phase", "title"))
 PHASE_START = Metric("migration_phase_start_timestamp_seconds", "gauge", "Start of a phase.", ("phase",), "seconds")
 PHASE_END = Metric("migration_phase_end_timestamp_seconds", "gauge", "Planned end of a phase.", ("phase",), "seconds")
+PHASE_DONE = Metric(
+    "migration_phase_done_timestamp_seconds", "gauge", "End of a completed phase.", ("phase",), "seconds"
+)
 PHASE_STATUS = Metric(
     "migration_phase_status",
     "gauge",

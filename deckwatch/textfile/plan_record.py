@@ -104,6 +104,8 @@ def _phase_families(plan: Plan, now: float) -> Iterator[Family]:
     yield metrics.PHASE_INFO, [Series(1, (phase.name, _cut_title(phase.title))) for phase in phases if phase.title]
     yield metrics.PHASE_START, [Series(phase.start, (phase.name,)) for phase in phases]
     yield metrics.PHASE_END, [Series(phase.end, (phase.name,)) for phase in phases]
+    ended = [(phase.name, phase.done) for phase in phases if phase.done is not None and phase.done <= now]
+    yield metrics.PHASE_DONE, [Series(done, (name,)) for name, done in ended]
     states = {phase.name: plan_progress.find_phase_status(plan, phase, now) for phase in phases}
     yield metrics.PHASE_STATUS, _list_states(states, get_args(PhaseStatus))
     progress = {phase.name: plan_progress.find_phase_progress(plan, phase, now) for phase in phases}

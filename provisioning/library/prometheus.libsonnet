@@ -5,7 +5,7 @@
 //   jobs: {name: {collect?, exclude?, target_per?}} as in contract.yaml; order: their names;
 //   accesses: [{label, name, config}] for protected hosts, whose targets carry the label; access_label: its name
 //   application_accesses: the same for applications' pages, whose config may contain any option of a scrape configuration
-//   prometheus, alertmanager: {scheme, path} of their addresses, '' for the defaults
+//   servers: {prometheus, alertmanager, grafana}, each {scheme, path} of its address, '' for the defaults
 //   engines: [{docker, network?, config, speaks?, others?}]; scrape_label: the container label with port and path of its
 //     page, as 8000/metrics; speaks_label: that with its dialect. `speaks` is the dialect of the containers of this entry,
 //     `others` the dialects of which each has an entry of its own.
@@ -100,13 +100,13 @@ function(settings) {
   rule_files: ['rules/*.yaml'] + std.get(settings.others, 'rule_files', []),
   alerting: { alertmanagers: [{
     file_sd_configs: targets('alertmanager'),
-    [if settings.alertmanager.scheme != '' then 'scheme']: settings.alertmanager.scheme,
-    [if settings.alertmanager.path != '' then 'path_prefix']: settings.alertmanager.path,
+    [if settings.servers.alertmanager.scheme != '' then 'scheme']: settings.servers.alertmanager.scheme,
+    [if settings.servers.alertmanager.path != '' then 'path_prefix']: settings.servers.alertmanager.path,
   }] },
   scrape_configs:
     std.flatMap(function(name) withAccesses(exporterJob(name, settings.jobs[name]), settings.accesses, settings), settings.order)
     + withAccesses(otherJob('app', 'applications'), settings.application_accesses, settings)
     + [engineJob(engine, settings) for engine in settings.engines]
-    + [serverJob('prometheus', settings.prometheus), serverJob('alertmanager', settings.alertmanager)]
+    + [serverJob(name, settings.servers[name]) for name in ['prometheus', 'alertmanager', 'grafana']]
     + std.get(settings.others, 'scrape_configs', []),
 }

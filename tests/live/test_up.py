@@ -144,6 +144,7 @@ def test_prometheus_has_targets_rules_and_an_alertmanager(up, eventually) -> Non
             return {one["labels"]["job"]: (one["labels"]["instance"], one["health"]) for one in found}
 
         jobs = {"node", "cadvisor", "deckwatch", "prometheus", "alertmanager"}
+        jobs |= {"grafana"} & up.urls.keys()
         host = socket.gethostname().partition(".")[0]
         eventually(lambda: targets() == dict.fromkeys(jobs, (host, "up")), 60)
         groups = prometheus.get("/api/v1/rules")["data"]["groups"]

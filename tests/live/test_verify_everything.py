@@ -114,7 +114,8 @@ def test_every_query_of_every_shipped_dashboard_and_rule_has_data(deck) -> None:
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     verdicts = dict(re.findall(r"^ (\S.*?)  .*\d s +(good|faulty|not watched) *$", ran.stdout, re.MULTILINE))
-    for page in ("Overview", "Host", "Containers", "Database", "Application"):
+    everywhere = ("Alerts", "Capacity", "Historical analysis", "Monitoring", "On call", "Overview")
+    for page in (*everywhere, "Host", "Containers", "Database", "Application"):
         assert verdicts[page] == "good", ran.stdout
     assert set(verdicts.values()) == {"good"}
 

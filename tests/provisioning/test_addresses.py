@@ -160,6 +160,7 @@ def test_servers_that_someone_else_runs(tmp_path: Path) -> None:
     assert read_yaml(built, "prometheus/targets/alertmanager.yaml") == [
         {"targets": ["am.internal:19093"], "labels": {"instance": "am.internal"}}
     ]
+    assert read_yaml(built, "prometheus/targets/grafana.yaml") == []
     config = read_yaml(built, "prometheus/prometheus.yml")
     (alertmanagers,) = config["alerting"]["alertmanagers"]
     assert (alertmanagers["path_prefix"], "scheme" in alertmanagers) == ("/am", False)
@@ -167,6 +168,20 @@ def test_servers_that_someone_else_runs(tmp_path: Path) -> None:
     assert jobs["alertmanager"]["metrics_path"] == "/am/metrics"
     assert jobs["prometheus"]["scheme"] == "https"
     assert "metrics_path" not in jobs["prometheus"]
+
+
+def test_grafana_is_scraped_where_it_is_known(tmp_path: Path) -> None:
+    def targets(text: str) -> list[str]:
+        return [each["targets"][0] for each in read_yaml(build(tmp_path, text), "prometheus/targets/grafana.yaml")]
+
+    assert targets("addresses: {grafana: https://g.example}") == ["grafana:3000"]
+    assert targets("addresses: {internal: {grafana: 'https://g.internal/monitoring/'}}") == ["g.internal:443"]
+    assert targets("addresses: {internal: {alertmanager: http://am:9093}}") == []
+    assert targets("addresses: {internal: {alertmanager: http://am:9093, grafana: http://g:80}}") == ["g:80"]
+    text = "addresses: {internal: {grafana: 'https://g.internal/monitoring'}}"
+    jobs = read_yaml(build(tmp_path, text), "prometheus/prometheus.yml")["scrape_configs"]
+    (job,) = [job for job in jobs if job["job_name"] == "grafana"]
+    assert (job["scheme"], job["metrics_path"]) == ("https", "/monitoring/metrics")
 
 
 @pytest.mark.parametrize("url", ["https://g.example/{{ .X }}", "https://g.example/?x=1", "https://g.example/'a"])

@@ -22,7 +22,7 @@ from deckwatch.provisioning import stack
 OF_NO_SUBJECT = {"container_scrape_error", "pg_scrape_collector_success", "pg_scrape_collector_duration_seconds"}
 OF_EVERY_JOB = "deckwatch_process"
 CONTAINER_PREFIXES = ("container_", "deckwatch_container_")
-OTHER_JOBS = {"app", "prometheus", "alertmanager"}  # jobs that scrape other pages than the exporter's
+OTHER_JOBS = {"app", "prometheus", "alertmanager", "grafana"}  # jobs that scrape other pages than the exporter's
 
 
 @functools.cache

@@ -107,7 +107,7 @@ def test_promtool_and_amtool_accept_the_bundle(shipped: stack.Built, need, tmp_p
 def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
     jobs = {job["job_name"]: job for job in prometheus(shipped)["scrape_configs"]}
     agreed = load_contract()["jobs"]
-    assert list(jobs) == [*agreed, "app", "prometheus", "alertmanager"]
+    assert list(jobs) == [*agreed, "app", "prometheus", "alertmanager", "grafana"]
     for name, job_rule in agreed.items():
         wanted = {f"{word}[]": job_rule[word] for word in ("collect", "exclude") if word in job_rule}
         assert jobs[name]["params"] == wanted
@@ -180,10 +180,10 @@ def test_dashboard_folders_have_fixed_uids(shipped: stack.Built) -> None:
     providers = yaml.safe_load(shipped.plan.file_text("grafana/provisioning/dashboards/deckwatch.yaml"))["providers"]
     assert [(one["folder"], one["folderUid"], one["options"]["path"]) for one in providers] == [
         (title, title.lower(), f"${{DECKWATCH_BUNDLE}}/grafana/dashboards/{title.lower()}")
-        for title in ("Development", "Operations")
+        for title in ("Development", "On-call", "Operations")
     ]
     folders = {Path(file.path).parent.name for file in shipped.plan.list_files() if file.path.endswith(".json")}
-    assert folders == {"development", "operations"}
+    assert folders == {"development", "on-call", "operations"}
 
 
 def test_a_set_can_be_left_out_and_a_folder_added(tmp_path: Path) -> None:
@@ -193,7 +193,8 @@ def test_a_set_can_be_left_out_and_a_folder_added(tmp_path: Path) -> None:
     built = stack.build(project(tmp_path, **{"deckwatch": text, "panels-of-mine__mine": dashboard}))
     paths = {file.path for file in built.plan.list_files()}
     assert {path for path in paths if path.endswith(".json")} == {
-        "grafana/dashboards/operations/overview.json",
+        *(f"grafana/dashboards/operations/{uid}.json" for uid in ("capacity", "historical", "monitoring", "overview")),
+        *(f"grafana/dashboards/on-call/{uid}.json" for uid in ("alerts", "on-call")),
         "grafana/dashboards/operations/host.json",
         "grafana/dashboards/my-team/mine.json",
     }

@@ -1,8 +1,8 @@
-// The distribution of a histogram's observations over time.
+// The distribution of a histogram's observations over time, or one row for each series, coloured by its value.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { heatmap: 'The distribution of observations over time, of a signal or metric that is a histogram.' },
+  words: { heatmap: 'The distribution of observations over time, of a histogram; of anything else, one row per series, such as requests by handler.' },
   called: { 'heatmap-new': 'heatmap', density: 'heatmap' },
   grafana: {
     type: 'heatmap', name: 'Heatmap', public: true,
@@ -30,9 +30,11 @@ local theme = import '../theme.libsonnet';
   panel(spec)::
     local options = theme.get(spec, 'options', {});
     local scheme = { blues: 'Blues', greens: 'Greens', oranges: 'Oranges', reds: 'Reds', purples: 'Purples', many: 'Spectral' };
+    // The unit is that of the observations, on the axis, and counts have none. Rows are series, whose values have it.
+    local rows = theme.get(spec.queries[0], 'query_type', 'heatmap') == 'range';
+    local unit = if rows then spec.unit else 'short';
     theme.queried({ max_points: 200 } + spec, 'heatmap', 'heatmap', {
-      // The unit is that of the observations, on the axis; counts have none.
-      fieldConfig: theme.fieldConfig(spec { unit: 'short' }, { mode: 'thresholds' }, {
+      fieldConfig: theme.fieldConfig(spec { unit: unit }, { mode: 'thresholds' }, {
         hideFrom: { legend: false, tooltip: false, viz: false },
         scaleDistribution: { type: 'linear' },
       }),
@@ -48,17 +50,17 @@ local theme = import '../theme.libsonnet';
           reverse: false,
         },
         cellGap: 1,
-        cellValues: { unit: 'short' },
+        cellValues: { unit: unit },
         exemplars: { color: 'rgba(255,0,255,0.7)' },
         filterValues: { le: 1e-9 },
         legend: { show: theme.get(options, 'legend_at', 'bottom') != 'hidden' },
         rowsFrame: { layout: 'auto' },
         showValue: theme.get(options, 'show', 'never'),
-        tooltip: { mode: 'single', yHistogram: true, showColorScale: false },
+        tooltip: { mode: 'single', yHistogram: !rows, showColorScale: rows },
         yAxis: {
           axisPlacement: 'left',
           reverse: false,
-          unit: spec.unit,
+          unit: if rows then 'short' else spec.unit,
           [if std.objectHas(spec, 'decimals') then 'decimals']: spec.decimals,
         },
       },

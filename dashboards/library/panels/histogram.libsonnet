@@ -3,7 +3,6 @@ local theme = import '../theme.libsonnet';
 
 {
   words: { histogram: 'The distribution of the values of many series.' },
-  called: { distribution: 'histogram' },
   grafana: { type: 'histogram', name: 'Histogram', public: true },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',
