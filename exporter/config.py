@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import extras
 from deckwatch.core.problems import DeckwatchError, did_you_mean
-from deckwatch.exporter import placement, probe_entries, watch_extensions
+from deckwatch.exporter import host_list, placement, probe_entries, watch_extensions
 from deckwatch.exporter.sources.pattern_fault import find_pattern_fault
 
 if TYPE_CHECKING:
@@ -70,7 +70,11 @@ def collector_budgets(config: Mapping[str, Any]) -> dict[str, int]:
 
 
 def find_problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
-    """Yield the problems of `watch:` that its schema does not cover; `words` are collectors' names and prefixes."""
+    """Yield the problems of `watch:` and of inventories that the schema does not cover.
+
+    `words` are collectors' names and prefixes.
+    """
+    yield from host_list.read_hosts(project).problems
     block = project.data.get("watch") or {}
     problem = project.document.problem
     for key in ("on", "off", "budget"):
@@ -121,7 +125,7 @@ def _regular_expressions(block: Mapping[str, Any]) -> Iterator[tuple[tuple[str |
 
 def _entries_here(key: str, verb: str, project: Project, own_host: str) -> list[dict[str, Any]]:
     """Return the entries of a list of `watch:`; those of other hosts with the key `elsewhere`, which names them."""
-    hosts = [host["name"] for host in project.data.get("hosts") or ()]
+    hosts = host_list.read_hosts(project).names
     entries = []
     for entry in (project.data.get("watch") or {}).get(key) or []:
         elsewhere = placement.explain_elsewhere(verb, entry, hosts, own_host)
@@ -131,7 +135,7 @@ def _entries_here(key: str, verb: str, project: Project, own_host: str) -> list[
 
 
 def _is_elsewhere(project: Project, own_host: str) -> bool:
-    hosts = [host["name"] for host in project.data.get("hosts") or ()]
+    hosts = host_list.read_hosts(project).names
     return bool(placement.explain_elsewhere("shown", {}, hosts, own_host))
 
 

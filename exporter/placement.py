@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.problems import DeckwatchError, did_you_mean
+from deckwatch.exporter import host_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,17 +24,17 @@ def find_own_host(project: Project, nodename: str, chosen: str | None = None) ->
     """Return the name of this machine in `hosts:`; empty if no host is known to be this machine.
 
     It is the chosen one, or the one whose name or address is the machine's name, with or without its domain. Raises
-    DeckwatchError if no host has the chosen name.
+    DeckwatchError if no host has the chosen name; where Prometheus discovers hosts, any name may be chosen.
     """
-    hosts = project.data.get("hosts") or ()
-    names = [host["name"] for host in hosts]
+    known = host_list.read_hosts(project)
+    names = known.names
     if chosen:
-        if chosen not in names:
+        if chosen not in names and not host_list.has_discoveries(project):
             hint = did_you_mean(chosen, names)
             raise DeckwatchError(f"no host in `hosts:` is called {chosen!r}" + (f"; {hint}" if hint else ""))
         return chosen
     wanted = {nodename.lower(), nodename.lower().partition(".")[0]} - {""}
-    matches = [host["name"] for host in hosts if {host["name"].lower(), _host_of(host["address"])} & wanted]
+    matches = [host.name for host in known.hosts if {host.name.lower(), _host_of(host.address)} & wanted]
     return matches[0] if len(matches) == 1 else ""
 
 

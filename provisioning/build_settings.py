@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deckwatch.core import targets, units
+from deckwatch.core.problems import has_errors
 from deckwatch.dashboards.grafana_model import MIN_REFRESH
 from deckwatch.dashboards.read.adjust import Changes
 from deckwatch.provisioning import form_problems, metric_catalog
@@ -28,10 +29,10 @@ _THOUSANDS = re.compile(r"(\d+)000ms\Z")  # whole seconds in milliseconds
 LIVE_INTERVAL = "1s"  # of `build: {live: true}`
 _MIN_REFRESH = "30s"
 
-Form = Literal["provisioned", "importable", "public", "mixin", "v2", "git-sync"]
+Form = Literal["provisioned", "importable", "public", "mixin", "v2", "git-sync", "kubernetes"]
 FORMS: tuple[Form, ...] = get_args(Form)
 # Forms whose files are made from the same rendered dashboards as the bundle.
-_DRAWN_AS_PROVISIONED = ("mixin", "v2", "git-sync")
+_DRAWN_AS_PROVISIONED = ("mixin", "v2", "git-sync", "kubernetes")
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,10 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
     collectors, collector_names = metric_catalog.list_collectors()
     versions = replace(read_versions, **options.installed)
     problems += form_problems.find_problems(project.document, versions, options.form)
+    if options.form == "kubernetes" and not has_errors(project.problems):
+        from deckwatch.provisioning import kubernetes_settings  # noqa: PLC0415 - for one form
+
+        problems += kubernetes_settings.find_problems(project)
     return BuildSettings(
         engine=options.engine,
         form=options.form,

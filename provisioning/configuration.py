@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
-from deckwatch.provisioning import prometheus_settings, scrape_targets
+from deckwatch.provisioning import host_targets, prometheus_settings, scrape_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,14 +42,15 @@ def render_files(
     jobs = load_contract()["jobs"]
     settings = {
         "interval": build.interval,
-        "timeout": f"{min(_MAX_SCRAPE_SECONDS, build.interval_seconds):g}s",
+        "timeout": scrape_timeout(build.interval_seconds),
         "labels": project.data.get("build", {}).get("labels", {}),
         "expands_labels": build.targets.supports("prometheus", _LABELS_EXPANDED_SINCE),
         "jobs": jobs,
         "order": list(jobs),  # the contract's order: Jsonnet sorts object fields
-        "accesses": [dataclasses.asdict(access) for access in scrape_targets.read_accesses(project)],
+        "accesses": [dataclasses.asdict(access) for access in host_targets.read_accesses(project)],
         "application_accesses": [dataclasses.asdict(one) for one in scrape_targets.application_accesses(project)],
-        "access_label": scrape_targets.ACCESS,
+        "access_label": host_targets.ACCESS,
+        "discoveries": host_targets.read_discoveries(project),
         "engines": scrape_targets.docker_engines(project),
         "scrape_label": load_contract()["scrape_label"],
         "speaks_label": load_contract()["speaks_label"],
@@ -75,6 +76,11 @@ def render_files(
         _yaml_artifact("grafana/provisioning/datasources/deckwatch.yaml", datasources),
         render_providers(folders, renderer),
     ]
+
+
+def scrape_timeout(interval_seconds: float) -> str:
+    """Return the time limit of a scrape, as a duration."""
+    return f"{min(_MAX_SCRAPE_SECONDS, interval_seconds):g}s"
 
 
 def render_providers(folders: Sequence[Folder], renderer: Renderer) -> Artifact:

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
-from deckwatch.core.problems import did_you_mean
 from deckwatch.exporter import placement, probe_entries
-from deckwatch.provisioning import probe_intervals, scrape_options
+from deckwatch.provisioning import host_targets, probe_intervals, scrape_options
 from deckwatch.provisioning.addresses import Addresses, read_addresses
+from deckwatch.provisioning.host_targets import ACCESS, Access, Host, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,41 +27,7 @@ if TYPE_CHECKING:
     from deckwatch.core.yaml_file import Path
 
 FOLDER = "prometheus/targets"
-ACCESS = "__tmp_access"  # Prometheus reserves the prefix __tmp_ for users
 _PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One page to scrape: `address` is host:port; labels that begin with `__` control the scrape, the others remain."""
-
-    address: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """A machine with an exporter. `access` is the label of its Access, empty for an unprotected one."""
-
-    name: str
-    address: str
-    access: str = ""
-
-    def to_target(self, **labels: str) -> Target:
-        """Return the target of its page with these labels."""
-        return Target(self.address, labels | ({ACCESS: self.access} if self.access else {}))
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How Prometheus reads one or several hosts or pages, which takes a scrape configuration of its own.
-
-    `config` is its part of that, such as scheme, tls_config, basic_auth; `name` is the first host or page with it.
-    """
-
-    label: str
-    name: str
-    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -99,7 +65,9 @@ class ScrapeTargets:
 def compose_targets(project: Project, addresses: Addresses | None = None) -> ScrapeTargets:
     """Return the targets of a project run by the Compose file, which names its services as hosts."""
     addresses = addresses or read_addresses(project)
-    hosts = declared_hosts(project) or [Host("this-host", f"deckwatch:{load_contract()['port']}")]
+    hosts = host_targets.declared_hosts(project)
+    if "hosts" not in project.data:
+        hosts = [Host("this-host", f"deckwatch:{load_contract()['port']}")]
     return ScrapeTargets(
         hosts,
         postgres_hosts(project, hosts),
@@ -125,65 +93,13 @@ def _server_target(url: str) -> Target:
 
 def find_problems(project: Project) -> Iterator[Problem]:
     """Yield the problems of `hosts:` and `scrape:` that the schema does not catch: two targets with one identity."""
+    yield from host_targets.find_problems(project)
     seen: set[tuple[str, ...]] = set()
-    hosts = [(("hosts", i), ("host", host.name)) for i, host in enumerate(declared_hosts(project))]
-    entries: list[tuple[Path, tuple[str, ...]]] = [*hosts, *_scrape_identities(project)]
-    for index, host in enumerate(project.data.get("hosts", ())):
-        if host.get("scheme") == "http" and "tls_config" in host:
-            yield project.document.problem(("hosts", index, "scheme"), "tls_config has no effect over http")
-    yield from _unknown_hosts(project)
-    for path, identity in entries:
+    for path, identity in _scrape_identities(project):
         if identity in seen:
             message = f"duplicate {' '.join(identity)}: both would produce the same series"
             yield project.document.problem(path, message, "give this one another name")
         seen.add(identity)
-
-
-def _unknown_hosts(project: Project) -> Iterator[Problem]:
-    """Yield the hosts in `from` of database servers and probes that `hosts:` does not declare."""
-    known = [host["name"] for host in project.data.get("hosts", ())]
-    watch = project.data.get("watch", {})
-    entries = {
-        (list_key, index): entry
-        for list_key in ("postgres", "probes")
-        for index, entry in enumerate(watch.get(list_key, ()))
-    }
-    for item, entry in entries.items():
-        for position, name in enumerate(placement.chosen_hosts(entry, ())):
-            if name not in known:
-                path: Path = ("watch", *item, "from")
-                path = path if isinstance(entry["from"], str) else (*path, position)
-                hint = did_you_mean(name, known) if known else "declare the machines in `hosts:`"
-                yield project.document.problem(path, f"no host is called {name!r}", hint)
-
-
-def declared_hosts(project: Project) -> list[Host]:
-    """Return the machines of `hosts:`."""
-    labels = [(access.config, access.label) for access in read_accesses(project)]
-    return [
-        Host(
-            host["name"],
-            host["address"],
-            next((label for config, label in labels if config == _access_config(host)), ""),
-        )
-        for host in project.data.get("hosts", ())
-    ]
-
-
-def read_accesses(project: Project) -> list[Access]:
-    """Return the distinct ways to authenticate to the protected machines of `hosts:`."""
-    accesses: list[Access] = []
-    for host in project.data.get("hosts", ()):
-        config = _access_config(host)
-        if config and config not in [access.config for access in accesses]:
-            accesses.append(Access(str(len(accesses) + 1), host["name"], config))
-    return accesses
-
-
-def _access_config(host: Mapping[str, Any]) -> dict[str, Any]:
-    config = {key: host[key] for key in ("scheme", "tls_config", "basic_auth") if key in host}
-    scheme = config.get("scheme", "https" if "tls_config" in config else "http")
-    return {} if config.keys() <= {"scheme"} and scheme == "http" else {**config, "scheme": scheme}
 
 
 def postgres_hosts(project: Project, hosts: Sequence[Host]) -> dict[str, Host]:

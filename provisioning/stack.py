@@ -59,7 +59,7 @@ class Files:
 
     def summarize(self, project: Project, settings: BuildSettings, examined: Examined) -> Checked:
         """Return the result of the checks and of rendering; raises InvalidInput if they found errors."""
-        mixin_files = self.mixins if settings.form in ("provisioned", "v2", "git-sync") else MixinFiles()
+        mixin_files = self.mixins if settings.form in ("provisioned", "v2", "git-sync", "kubernetes") else MixinFiles()
         queries = [*self.dashboards.queries, *mixin_files.queries]
         rules = [*self.alerts.queries, *mixin_files.rules]
         return summarize_checks(project, examined, self.problems, queries, rules)
@@ -133,6 +133,10 @@ def _plan_files(project: Project, settings: BuildSettings, files: Files, rendere
             files.dashboards.artifacts, rules, grafana=links["grafana"], runbooks=runbooks
         )
         return Plan(exported)
+    if settings.form == "kubernetes":
+        from deckwatch.provisioning import kubernetes_files  # noqa: PLC0415 - for the bundle, which does not need it
+
+        return Plan(kubernetes_files.render_files(project, files, _dialect_rules(project), settings, renderer))
     if settings.form in ("v2", "git-sync"):
         from deckwatch.provisioning import v2_files  # noqa: PLC0415 - for the bundle, which needs no conversion
 

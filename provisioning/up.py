@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Self
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.exporter import config
-from deckwatch.provisioning import prometheus_settings, scrape_targets, servers, stack
+from deckwatch.provisioning import host_targets, prometheus_settings, scrape_targets, servers, stack
 from deckwatch.provisioning.addresses import LINK_NAMES, Addresses, read_addresses
 from deckwatch.provisioning.build_settings import read_settings
+from deckwatch.provisioning.host_targets import Host, Target
+from deckwatch.provisioning.pki import project_certificates
 from deckwatch.provisioning.program import Program, free_port
-from deckwatch.provisioning.scrape_targets import Host, ScrapeTargets, Target
+from deckwatch.provisioning.scrape_targets import ScrapeTargets
 from deckwatch.provisioning.servers import ADDRESS, ALERTMANAGER, EXPORTER, GRAFANA, PORTS, PROMETHEUS, Site
 from deckwatch.provisioning.write import write_plan
 
@@ -107,6 +109,7 @@ class LocalStack:
         ports = {name: free_port(self.ports.get(name, 0)) for name in ALL}
         self.addresses = self.choose_addresses({name: f"http://{ADDRESS}:{port}" for name, port in ports.items()})
         links = {name: getattr(self.addresses, name) for name in LINK_NAMES}
+        project_certificates.use_local_folder(self.project)
         options = stack.Options(every=self.every, addresses=self.addresses, installed=_installed_versions())
         settings = read_settings(self.project, options)
         self.site = Site(
@@ -153,7 +156,7 @@ class LocalStack:
         """Return the scrape targets: this machine over loopback, and those of the project and the caller."""
         here = Host(self.name, self.site.listen_address(EXPORTER))
         own = [here] if EXPORTER in self.programs else []
-        declared = scrape_targets.declared_hosts(self.project)
+        declared = host_targets.declared_hosts(self.project)
         others = [host for host in (*declared, *self.hosts) if host.name != self.name or not own]
         watched = config.watch_config(self.project, {**os.environ, **self.environment})["postgres"] if own else []
         local_postgres = {server["name"]: here for server in watched if "from" not in server}

@@ -48,7 +48,7 @@ def add_source_options(command: F) -> F:
         "--docker-host",
         metavar="URL",
         show_default="DOCKER_HOST, or the usual socket",
-        help="Address of the Docker engine; empty for none.",
+        help="Address of the Docker engine, or cri:// and the socket of containerd or CRI-O; empty for none.",
     )(command)
 
 
@@ -79,7 +79,7 @@ def create_app(
     from deckwatch.cli import _project
     from deckwatch.core import extras
     from deckwatch.core.problems import InvalidInput
-    from deckwatch.exporter import collector, config, health_endpoint, placement, watch_extensions
+    from deckwatch.exporter import collector, config, health_endpoint, host_list, placement, watch_extensions
     from deckwatch.exporter.live.project_rules import read_overrides
     from deckwatch.exporter.scrape import Scraper
     from deckwatch.exporter.server import App
@@ -92,7 +92,7 @@ def create_app(
     own_host = placement.find_own_host(loaded, platform.node(), host)
     watch = config.watch_config(loaded, own_host=own_host)
     placed = ("probes", "postgres", *watch_extensions.list_keys())
-    if not own_host and len(loaded.data.get("hosts") or ()) > 1 and any(watch.get(key) for key in placed):
+    if not own_host and host_list.has_several_hosts(loaded) and any(watch.get(key) for key in placed):
         log.warning(
             "none of the machines in hosts: is called %s, so it is unknown which probes, database servers and other "
             "sources are left to others: start with --host NAME",
@@ -100,7 +100,10 @@ def create_app(
         )
     engine = os.environ.get("DOCKER_HOST", "") if docker_host is None else docker_host
     if engine and not engine.startswith("file://"):  # a captured one
-        extras.require_module("docker", "a Docker engine is configured")
+        if engine.startswith("cri://"):
+            extras.require_module("h2", "a CRI runtime is configured")
+        else:
+            extras.require_module("docker", "a Docker engine is configured")
     world = World(path_procfs, path_sysfs, path_rootfs, docker_host, watch)
     chosen = collector.choose_collectors(collectors, config.collector_switches(watch), config.collector_budgets(watch))
     addresses = loaded.data.get("addresses") or {}

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 # The project whose options were read, which the command itself loads next, and what identifies its file.
 _read_for_defaults: list[tuple[Project, tuple[int, ...]]] = []
 
-_OTHER_SECTIONS = ("scrape", "metrics", "views", "insights")  # named like a command, but not its options
+_OTHER_SECTIONS = (
+    "scrape",
+    "metrics",
+    "views",
+    "insights",
+    "hosts",
+    "pki",
+)  # named like a command, but not its options
 _QUERYING_GROUPS = ("alerts", "stats", "views")
 
 
@@ -50,8 +57,8 @@ def shipped_set_note(loaded: Project) -> str:
 def option_defaults(folder: Path, *, lean: bool = False) -> dict[str, Any]:
     """Return option defaults from `deckwatch.yaml`: the section with the command's name.
 
-    The sections `scrape:`, `metrics:`, `views:` and `insights:` have another meaning: applications' endpoints, their
-    metrics, named queries, and which insights are off. `deckwatch scrape` uses the sources of `serve:`. Paths
+    The sections of `_OTHER_SECTIONS` have another meaning: applications' endpoints, their metrics, named queries, which
+    insights are off, the machines and their certificates. `deckwatch scrape` uses the sources of `serve:`. Paths
     are relative to the file.
     """
     # The command itself reports problems of the file, together with all others.

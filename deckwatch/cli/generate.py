@@ -29,12 +29,13 @@ _MAX_LINES = 12  # of one file's diff
 @click.option(
     "--export",
     "forms",
-    type=click.Choice(["provisioned", "importable", "public", "mixin", "v2", "git-sync"]),
+    type=click.Choice(["provisioned", "importable", "public", "mixin", "v2", "git-sync", "kubernetes"]),
     multiple=True,
     default=["provisioned"],
     show_default=True,
     help="Form of the output: everything for provisioning; dashboards to import, or to make public; a mixin; "
-    "dashboards in Grafana's v2 schema, or as a directory for its Git Sync. Repeat it for several forms.",
+    "dashboards in Grafana's v2 schema, or as a directory for its Git Sync; manifests and a Helm chart for Kubernetes. "
+    "Repeat it for several forms.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the folder is out of date.")
 @click.option(

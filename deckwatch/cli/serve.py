@@ -51,12 +51,15 @@ def command(
     by DECKWATCH_POSTGRES_DSN. The page at / shows them with live values, and what is wrong now.
     """
     from deckwatch.exporter import listen as listening
+    from deckwatch.exporter.own_certificates import OwnCertificates
 
     _exporter.log_to_stderr(log_level)
     _raise_descriptor_limit()
     _limit_malloc_arenas()
     protection = _listener.load_protection(web_config_file) if web_config_file else None
     app = _exporter.create_app(project, **sources)
+    if protection is not None:
+        app.scraper.world.source(OwnCertificates).read_expiries = lambda: protection.current.expiries
     with contextlib.ExitStack() as stack:
         stack.callback(_exporter.close_app, app)
         sockets = listening.bind_sockets(listen)

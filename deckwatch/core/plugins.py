@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 # The packages at the top of the repository; `deckwatch/` links to them, and a wheel contains them there.
 PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
-_EXTENSIONS_WITH_KEYS = ("collectors", "probes")  # folders of extensions that declare keys of `deckwatch.yaml`
+# Folders of extensions that declare keys of `deckwatch.yaml`.
+_EXTENSIONS_WITH_KEYS = ("collectors", "probes", "inventories", "discoveries")
 
 
 def import_package(name: str) -> ModuleType:

@@ -22,6 +22,7 @@ from deckwatch.exporter.sources.background import NotReadYet
 from deckwatch.exporter.sources.cgroup import Cgroups
 from deckwatch.exporter.sources.container import label_name
 from deckwatch.exporter.sources.container_process import ContainerProcesses
+from deckwatch.exporter.sources.cri_messages import CONTAINER_NAME, POD_NAME, POD_NAMESPACE
 from deckwatch.exporter.sources.docker import Engine
 from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot
 from deckwatch.exporter.sources.docker_stats import ContainerStats
@@ -38,7 +39,16 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
-LABELS = ("id", "name", "image", label_name(PROJECT), label_name(SERVICE))  # further ones if the configuration allows
+# As kubelet labels them; a container of Docker has none of these.
+KUBERNETES = {"namespace": POD_NAMESPACE, "pod": POD_NAME, "container": CONTAINER_NAME}
+LABELS = (
+    "id",
+    "name",
+    "image",
+    *KUBERNETES,
+    label_name(PROJECT),
+    label_name(SERVICE),
+)  # further ones if the configuration allows
 MAX_CONTAINERS = 5_000  # the number for which the collectors' budgets are sized
 
 _SETTLED_SECONDS = 10.0  # a container that has run for longer is not short-lived
@@ -101,13 +111,19 @@ def engine_snapshot(world: World) -> Snapshot:
 
 def known_containers(world: World, engine: Snapshot) -> list[KnownContainer]:
     """Return all containers that the engine lists, running or not."""
-    return world.source(_ContainerCache).label_containers("known", engine.containers, engine.driver)
+    containers = _without_pauses(engine.containers)
+    return world.source(_ContainerCache).label_containers("known", containers, engine.driver)
 
 
 def with_departed(world: World, engine: Snapshot) -> list[KnownContainer]:
     """Return all containers, and the removed ones whose event counters are still shown."""
-    containers = (*engine.containers, *engine.departed)
+    containers = _without_pauses((*engine.containers, *engine.departed))
     return world.source(_ContainerCache).label_containers("departed", containers, engine.driver)
+
+
+def _without_pauses(containers: Sequence[Container]) -> Sequence[Container]:
+    """Return the containers without those that only hold the namespaces of a pod, of which only usage is shown."""
+    return [container for container in containers if not container.is_pause]
 
 
 def alive_containers(world: World) -> list[KnownContainer]:
@@ -208,6 +224,7 @@ class _ContainerCache(Source):
             "id": self._groups.group_path(container, driver),
             "name": container.name,
             "image": container.image,
+            **{label: container.labels.get(key, "") for label, key in KUBERNETES.items()},
             **{label_name(key): container.labels.get(key, "") for key in (PROJECT, SERVICE)},
         }
         for key, value in container.labels.items():

@@ -27,8 +27,7 @@ class StatsSource(Source):
 
     def __init__(self, world: World) -> None:
         setting = (world.config.get("containers") or {}).get("stats")
-        captured = world.source(Engine).engine_address().startswith("file://")
-        self.possible = setting != _NEVER and not captured
+        self.possible = setting != _NEVER and world.source(Engine).has_docker_api
         self.uses_api = self.possible and setting == _ALWAYS
         self._lock = threading.Lock()
         self.fault = ""  # why the control groups of a local engine are not visible

@@ -46,7 +46,7 @@ def collect(world: World) -> Iterator[Sample]:
     if not last.samples or now - last.at >= _REFRESH_SECONDS:
         last.at, last.samples = now, list(_describe_machine(world))
     yield from last.samples
-    yield VERSION(1, world.uname().release, last.system, engine.version if engine else "", "", "")
+    yield VERSION(1, world.uname().release, last.system, engine.docker_version if engine else "", "", "")
 
 
 class _LastDescription(Source):

@@ -20,7 +20,7 @@ from deckwatch.exporter.probe_kind import (
     ProbeResult,
     find_credential_problems,
 )
-from deckwatch.exporter.sources import grpc_health, json_document
+from deckwatch.exporter.sources import grpc_call, grpc_health, json_document
 from deckwatch.exporter.sources.dial import Dialer, Phases
 from deckwatch.exporter.sources.errors import safe_message
 from deckwatch.exporter.sources.grpc_health import HealthAnswer
@@ -55,7 +55,7 @@ METRICS = (LOOKUP, PROTOCOL, PHASE, CODE, HEALTH, SSL, EXPIRY, TLS)
 
 async def run_probe(world: World, probe: Probe) -> ProbeResult:
     """Connect and ask for the health within the probe's time limit."""
-    phases, reason, answer = Phases(), "", HealthAnswer(grpc_health.UNAVAILABLE)
+    phases, reason, answer = Phases(), "", HealthAnswer(grpc_call.UNAVAILABLE)
     samples: list[Sample] = []
     to = probe.endpoint(secure=probe.entry.get("grpc_tls", False))._replace(alpn=(ALPN,))
     begun = time.perf_counter()
@@ -72,7 +72,7 @@ async def run_probe(world: World, probe: Probe) -> ProbeResult:
             service = probe.entry.get("grpc_service", "")
             answer = await grpc_health.check_health(stream, probe.target, service, probe.seconds, metadata)
     except TimeoutError as fault:
-        reason, answer = safe_message(fault), HealthAnswer(grpc_health.DEADLINE_EXCEEDED)
+        reason, answer = safe_message(fault), HealthAnswer(grpc_call.DEADLINE_EXCEEDED)
     except SecretNotReadable as fault:
         return ProbeResult(f"a file cannot be read: {fault}", [])
     except (OSError, http.client.HTTPException) as fault:
@@ -103,5 +103,5 @@ def require_packages(_entry: Mapping[str, Any]) -> None:
 
 def _find_fault(answer: HealthAnswer) -> str:
     if answer.code:
-        return f"gRPC status {answer.code} ({grpc_health.CODES[answer.code]})"
+        return f"gRPC status {answer.code} ({grpc_call.CODES[answer.code]})"
     return "" if answer.health == grpc_health.SERVING else f"health {answer.health}, expected {grpc_health.SERVING}"

@@ -14,6 +14,7 @@ from deckwatch.exporter.server import run_in_thread
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -25,10 +26,11 @@ FileVersions = tuple[tuple[int, ...], ...]
 
 
 class Protection(NamedTuple):
-    """The configuration in force, and its SSL context (None: plain HTTP)."""
+    """The configuration in force, its SSL context (None: plain HTTP), and when its certificates expire, by role."""
 
     config: WebConfig
     context: ssl.SSLContext | None
+    expiries: Mapping[str, float]
 
 
 class ReloadingConfig:
@@ -44,7 +46,7 @@ class ReloadingConfig:
         config = webconfig.load_config(path)
         self._files = _watched_files(path, config)
         self._versions = own + _file_versions(self._files[1:])
-        self.current = Protection(config, tls.make_context(config.tls) if config.tls else None)
+        self.current = _put_in_force(config)
         self._last_error = ""
         self._reload_task: asyncio.Task[None] | None = None
 
@@ -100,12 +102,19 @@ class ReloadingConfig:
             if (files := _watched_files(self.path, config)) != self._files:
                 self._files = files
                 self._versions = self._versions[:1] + _file_versions(files[1:])
-            self.current = Protection(config, tls.make_context(config.tls) if config.tls else None)
+            self.current = _put_in_force(config)
         except InvalidInput as error:
             return "; ".join(map(str, error.problems))
         except (OSError, ValueError) as error:
             return f"{self.path} cannot be reloaded: {error}"
         return ""
+
+
+def _put_in_force(config: WebConfig) -> Protection:
+    """Return the protection of a configuration; raises InvalidInput, as `make_context`."""
+    if config.tls is None:
+        return Protection(config, None, {})
+    return Protection(config, tls.make_context(config.tls), tls.read_expiries(config.tls))
 
 
 def _watched_files(path: Path, config: WebConfig) -> list[Path]:

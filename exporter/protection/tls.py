@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.problems import InvalidInput, Problem
 from deckwatch.exporter.protection.webconfig import IF_GIVEN, REQUIRED
+from deckwatch.exporter.sources import certificates
+from deckwatch.exporter.sources.certificates import InvalidCertificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +58,21 @@ def make_context(tls: Tls) -> ssl.SSLContext:
         )  # as in Go: a listed certificate is trusted, whether or not it is an authority
         _load_client_ca(context, tls.client_ca)
     return context
+
+
+def read_expiries(tls: Tls) -> dict[str, float]:
+    """Return the earliest expiry of the certificates of each role, `server` and `client_ca`, as Unix times.
+
+    What OpenSSL accepts and this does not read is left out.
+    """
+    roles = {"server": tls.certificate, "client_ca": tls.client_ca}
+    expiries: dict[str, float] = {}
+    for role, pem in roles.items():
+        if pem is not None:
+            with contextlib.suppress(InvalidCertificate, OSError, ValueError):  # of `min`: no certificate
+                text = pem.path.read_bytes() if pem.path is not None else pem.text.encode()
+                expiries[role] = min(certificates.read_expiries(text))
+    return expiries
 
 
 def has_allowed_name(certificate: dict[str, Any] | None, names: tuple[str, ...]) -> bool:

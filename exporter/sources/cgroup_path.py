@@ -54,8 +54,10 @@ def expected_path(id_: str, parent: str, driver: str) -> str:
     """Return a group's path as an engine makes it.
 
     `driver` is its cgroup driver, `systemd` or `cgroupfs`, with `podman-` before it if it is Podman. `parent` is what
-    the container asks for; empty for the engine's own.
+    the container asks for; empty for the engine's own. With a CRI runtime it is the path itself.
     """
+    if driver == "cri":
+        return parent or f"/{id_}"
     if driver == "systemd":
         return f"/{parent or 'system.slice'}/docker-{id_}.scope"
     if driver == "podman-systemd":

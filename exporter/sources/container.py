@@ -69,6 +69,8 @@ class Container:
     image_id: str = ""  # `sha256:…`
     log_path: str = ""  # on the engine's host; empty if its log is not in a reported file
     limits: Limits = _UNLIMITED
+    is_pause: bool = False  # holds the namespaces of a pod of Kubernetes, and does nothing else
+    attempt: int = 0  # of Kubernetes: how often the pod has started this container before
     restarts: int = 0
     oom_kills: int = 0
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.exporter.sources.container import Container, parse_inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 # Of the container, not of `docker exec`, which healthchecks call every few seconds.
 EVENTS = ("create", "start", "die", "oom", "pause", "unpause", "rename", "update", "health_status", "destroy")
@@ -141,7 +141,10 @@ class ContainerTable:
 
     def apply_inspect(self, data: Mapping[str, Any]) -> Container:
         """Take an inspect and return the container; raises as `container.parse` does."""
-        container = parse_inspect(data)
+        return self.apply_container(parse_inspect(data))
+
+    def apply_container(self, container: Container) -> Container:
+        """Take a container as an engine describes it now, without the counters, and return it."""
         known = self._containers.get(container.id)
         counts = self._counts.setdefault(container.id, _Counts())
         old = known is None and self._watched_since is not None and container.created < self._watched_since
@@ -173,9 +176,18 @@ class ContainerTable:
                 healthy.add(id_)
             elif known.health:
                 wanted.append(id_)
+        self.remove_unlisted(listed, now)
+        return [*wanted, *itertools.islice((id_ for id_ in self._inspected if id_ in healthy), _HEALTHY_AT_ONCE)]
+
+    def remove_unlisted(self, listed: Collection[str], now: float) -> None:
+        """Take out all containers but these ids."""
         for id_ in [id_ for id_ in self._counts if id_ not in listed]:
             self.remove_container(id_, now)
-        return [*wanted, *itertools.islice((id_ for id_ in self._inspected if id_ in healthy), _HEALTHY_AT_ONCE)]
+
+    @staticmethod
+    def is_same(known: Container, described: Container) -> bool:
+        """Return whether an engine describes a container as it is known, whose counters only this table has."""
+        return known == replace(described, restarts=known.restarts, oom_kills=known.oom_kills)
 
     def remove_container(self, id_: str, now: float) -> None:
         """Take a container out; if anything was counted of it, its counters linger."""

@@ -21,17 +21,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deckwatch.core import extras
+from deckwatch.exporter.sources import cri_table, rootfs
 from deckwatch.exporter.sources.container import unix_time
 from deckwatch.exporter.sources.container_table import ContainerTable
 from deckwatch.exporter.sources.docker_snapshot import Snapshot, info_fields
 from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
+    from deckwatch.exporter.sources.cri_watch import RuntimeWatch
     from deckwatch.exporter.sources.docker_watch import EngineWatch
     from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.docker")
 
+CRI_SCHEME = "cri://"
+# containerd, CRI-O, and containerd as k3s and as MicroK8s have it.
+CRI_SOCKETS = (
+    "/run/containerd/containerd.sock",
+    "/run/crio/crio.sock",
+    "/run/k3s/containerd/containerd.sock",
+    "/var/snap/microk8s/common/run/containerd.sock",
+)
 SOCKET = Path("/var/run/docker.sock")
 _FIRST_LIST_SECONDS = 5.0  # how long a scrape waits for the first list, once
 
@@ -41,13 +51,14 @@ class Engine(Source):
 
     `World.docker_host` is its address, `unix://…` or `tcp://…`; None stands for DOCKER_HOST or the usual socket where
     there is one, an empty text for no engine, and `file://…` for a captured engine: a JSON file with `version`, `info`,
-    `containers` (a list of inspects) and `events`.
+    `containers` (a list of inspects) and `events`, or `cri` with a captured CRI runtime. `cri://PATH` is the socket of
+    a CRI runtime (containerd, CRI-O), and `cri://` the first of the usual ones below --path.rootfs.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._lock = threading.Lock()
-        self._watch: EngineWatch | None = None
+        self._watch: EngineWatch | RuntimeWatch | None = None
         self._captured: Snapshot | None = None
 
     def latest_snapshot(self) -> Snapshot | None:
@@ -76,6 +87,11 @@ class Engine(Source):
             return host
         return f"unix://{SOCKET}" if SOCKET.exists() and not self._missing_package else ""
 
+    @property
+    def has_docker_api(self) -> bool:
+        """Whether the engine answers Docker's API, as one that is captured and a CRI runtime do not."""
+        return not self.engine_address().startswith(("file://", CRI_SCHEME))
+
     def absence_reason(self) -> str:
         """Return why there is no engine to watch, where `latest_snapshot` returns None."""
         if self.engine_address() or not SOCKET.exists():
@@ -91,13 +107,29 @@ class Engine(Source):
         log.warning("the Docker engine at %s is not watched: %s", SOCKET, reason)
         return reason
 
+    def _find_cri_socket(self, address: str) -> str:
+        """Return the path of a CRI socket: the given one, or the first of the usual ones, also if there is none."""
+        if given := address.removeprefix(CRI_SCHEME):
+            return given
+        usual = [rootfs.host_path(self._world, path) for path in CRI_SOCKETS]
+        return next((path for path in usual if os.path.exists(path)), usual[0])  # noqa: PTH110 - texts
+
     def close(self) -> None:
         """End the threads and the connections."""
         with self._lock:
             if self._watch is not None:
                 self._watch.close()
 
-    def _start_watch(self, address: str) -> EngineWatch:
+    def _start_watch(self, address: str) -> EngineWatch | RuntimeWatch:
+        if address.startswith(CRI_SCHEME):
+            from deckwatch.exporter.sources.cri_watch import RuntimeWatch  # noqa: PLC0415 - only on nodes of Kubernetes
+
+            with self._lock:
+                if self._watch is None:
+                    self._watch = RuntimeWatch(
+                        lambda: self._find_cri_socket(address), self._world.clock, self._world.age_clock
+                    )
+                return self._watch
         # Imported here: `docker` and `requests` cost 20 MB and 100 ms, which a machine without an engine need not pay.
         from deckwatch.exporter.sources.docker_watch import EngineWatch  # noqa: PLC0415
 
@@ -110,6 +142,8 @@ class Engine(Source):
 def load_captured(path: Path, now: float) -> Snapshot:
     """Return the snapshot of a captured engine at `now` of World.age_clock; raises OSError, ValueError or KeyError."""
     data = json.loads(path.read_text())
+    if "cri" in data:
+        return cri_table.load_captured(data["cri"], now)
     table = ContainerTable()
     table.start_watching(unix_time(data.get("info", {}).get("SystemTime", "")))
     for inspect in data["containers"]:

@@ -62,8 +62,9 @@ class _Sizes(Source, Generic[T]):
     def _read_sizes(self) -> T:
         from deckwatch.exporter.sources.docker_client import open_client, refusal_as_no_data  # noqa: PLC0415 - costly, see Engine
 
-        address = self._world.source(Engine).engine_address()
-        if not address or address.startswith("file://"):
+        engine = self._world.source(Engine)
+        address = engine.engine_address()
+        if not address or not engine.has_docker_api:
             raise NoData("no engine to ask")
         with (
             self._world.source(_RequestLock).lock,

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.container import Container
 
 
+CRI_DRIVER = "cri"  # in place of the cgroup driver: each container says where its group is
+
+
 class EngineUnreachable(SourceDown):
     """The engine does not answer, so that its last snapshot grows old."""
 
@@ -36,6 +39,11 @@ class Snapshot:
     root: str = ""
     cpus: int = 0
     memory: int = 0
+
+    @property
+    def docker_version(self) -> str:
+        """The version of Docker or Podman; empty for a CRI runtime."""
+        return "" if self.driver == CRI_DRIVER else self.version
 
 
 def info_fields(info: Mapping[str, Any]) -> dict[str, Any]:

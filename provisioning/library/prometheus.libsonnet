@@ -5,6 +5,7 @@
 //   jobs: {name: {collect?, exclude?, target_per?}} as in contract.yaml; order: their names;
 //   accesses: [{label, name, config}] for protected hosts, whose targets carry the label; access_label: its name
 //   application_accesses: the same for applications' pages, whose config may contain any option of a scrape configuration
+//   discoveries: [{name, config}] for hosts that Prometheus discovers; config has *_sd_configs and relabel_configs
 //   servers: {prometheus, alertmanager, grafana}, each {scheme, path} of its address, '' for the defaults
 //   engines: [{docker, network?, config, speaks?, others?}]; scrape_label: the container label with port and path of its
 //     page, as 8000/metrics; speaks_label: that with its dialect. `speaks` is the dialect of the containers of this entry,
@@ -39,6 +40,16 @@ local withAccesses(job, accesses, settings) =
       }
       for access in accesses
     ];
+
+// A job for hosts that Prometheus discovers; servers and probes belong to hosts whose names are known.
+local discoveredJobs(discovery, settings) = [
+  parameters(settings.jobs[name]) + discovery.config {
+    job_name: '%s (%s)' % [name, discovery.name],
+    relabel_configs+: [{ target_label: 'job', replacement: name }],
+  }
+  for name in settings.order
+  if !('target_per' in settings.jobs[name])
+];
 
 local otherJob(name, file) = { job_name: name, file_sd_configs: targets(file) };
 
@@ -105,6 +116,7 @@ function(settings) {
   }] },
   scrape_configs:
     std.flatMap(function(name) withAccesses(exporterJob(name, settings.jobs[name]), settings.accesses, settings), settings.order)
+    + std.flatMap(function(discovery) discoveredJobs(discovery, settings), settings.discoveries)
     + withAccesses(otherJob('app', 'applications'), settings.application_accesses, settings)
     + [engineJob(engine, settings) for engine in settings.engines]
     + [serverJob(name, settings.servers[name]) for name in ['prometheus', 'alertmanager', 'grafana']]

@@ -213,7 +213,13 @@ def test_states_are_marked_to_be_retained_and_counters_are_not():
 
 
 def test_every_series_of_a_container_has_the_same_first_labels():
-    of_others = {"container_machine", "container_images", "container_volumes", "container_reclaimable"}
+    of_others = {
+        "container_machine",
+        "container_images",
+        "container_volumes",
+        "container_reclaimable",
+        "container_pods",
+    }
     for name, declared in CONTAINER.items():
         for metric in declared.metrics:
             if name not in of_others and metric.name != "container_scrape_error":

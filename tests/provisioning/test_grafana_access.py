@@ -47,6 +47,7 @@ class Server:
         self.members = {7: {3}}
         self.folders = {}
         self.dashboards = {}
+        self.sources = {}
         self.writes = []
 
     def answer(self, method, path, body):
@@ -80,6 +81,9 @@ class Server:
             ("GET", r"/api/folders/([\w-]+)/permissions", lambda uid: self.folders[uid]),
             ("POST", r"/api/folders/([\w-]+)/permissions", lambda uid: self.set_permissions(uid, body["items"])),
             ("GET", r"/api/dashboards/uid/([\w-]+)", self.dashboards.get),
+            ("GET", r"/api/datasources/uid/([\w-]+)", self.sources.get),
+            ("POST", "/api/datasources", lambda: self.sources.update({body["uid"]: body}) or {}),
+            ("PUT", r"/api/datasources/uid/([\w-]+)", lambda uid: self.sources.update({uid: body}) or {}),
             ("GET", r"/api/dashboards/uid/[\w-]+/versions", lambda: {"versions": [VERSION]}),
             ("POST", "/api/dashboards/db", lambda: self.save_dashboard(body["dashboard"], body["folderUid"])),
         )
@@ -171,12 +175,13 @@ def test_a_push_applies_what_differs_once(folder, grafana) -> None:
     permissions = {
         uid: {(item.get("team") or item["role"], item["permission"]) for item in items}
         for uid, items in grafana.folders.items()
+        if uid in ("shop", "playground")
     }
     assert permissions == {
         "shop": {("shop", 1), ("oncall", 2), ("Admin", 4)},
         "playground": {("Viewer", 2), ("Editor", 2), ("Admin", 4)},
-        "operations": {("Viewer", 1)},  # of the overview; the project does not name it
     }
+    assert grafana.folders["operations"] == [{"role": "Viewer", "permission": 1}], "the project does not name it"
     before = grafana.writes.index("POST /api/folders/shop/permissions")
     assert before < grafana.writes.index("POST /api/dashboards/db"), "a new dashboard was visible to everybody"
     grafana.writes.clear()
@@ -198,3 +203,24 @@ def test_unknown_teams_and_folders_are_reported_with_positions(folder) -> None:
         (7, 26, "administrators may do everything anyway"),
         (8, 12, "dashboards of the project are in Shop: a push would overwrite what users change there"),
     ]
+
+
+def test_a_tenants_organization_gets_its_data_source(folder, grafana, monkeypatch) -> None:
+    text = "addresses: {internal: {prometheus: 'http://${TENANT}-proxy:8080'}}\naccess: {data_source: true}\n"
+    (folder / project.FILE).write_text(TEXT.partition("access:")[0] + text)
+    uid = "deckwatch-prometheus"
+    for tenant, line in (("acme", "data source Prometheus: new, "), ("umbrella", "data source Prometheus: ")):
+        monkeypatch.setenv("TENANT", tenant)
+        assert f"{line}http://{tenant}-proxy:8080" in push(folder, grafana)
+        assert grafana.sources[uid]["url"] == f"http://{tenant}-proxy:8080"
+    grafana.writes.clear()
+    assert not [line for line in push(folder, grafana) if line.startswith("data source")]
+    grafana.sources[uid] |= {"readOnly": True, "url": "http://other"}
+    assert any("but it is provisioned from a file" in line for line in push(folder, grafana))
+    assert not grafana.writes
+
+
+def test_a_data_source_needs_its_address(folder) -> None:
+    (folder / project.FILE).write_text(TEXT + "  data_source: true\n")
+    with pytest.raises(InvalidInput, match=r"deckwatch\.yaml:9:3: error: the address of the data source is missing"):
+        check_project.check_project(project.load_project(folder, plugins.schema_fragments()))

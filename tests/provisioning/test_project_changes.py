@@ -91,7 +91,7 @@ def test_a_refresh_interval_below_the_minimum_is_reported_where_it_is_set(tmp_pa
     (message,) = problems(tmp_path, "build:\n  set:\n    host: {refresh: 1s}\n")
     assert message == (
         "deckwatch.yaml:3:21: error: Grafana's shortest refresh interval is 5s, not 1s "
-        "(write 5s, or allow: {refresh: REASON} where min_refresh_interval is lower) [refresh]"
+        "(write 5s, or build: {live: true}, which lowers it to 1s together with the scrape interval) [refresh]"
     )
     build(tmp_path, "build: {set: {host: {refresh: 1s, allow: {refresh: The minimum here is 1s.}}}}\n")
 

@@ -11,8 +11,9 @@ from deckwatch.cli import _project
 from deckwatch.core import yaml_file
 from deckwatch.core.problems import InvalidInput
 from deckwatch.core.project import Project, load_project
-from deckwatch.provisioning import scrape_targets, stack
-from deckwatch.provisioning.scrape_targets import Host, ScrapeTargets, Target
+from deckwatch.provisioning import host_targets, scrape_targets, stack
+from deckwatch.provisioning.host_targets import Host, Target
+from deckwatch.provisioning.scrape_targets import ScrapeTargets
 
 ROOT = Path(__file__).parents[2]
 
@@ -192,7 +193,7 @@ watch: {postgres: [{name: shop-db, dsn_env: A}]}
 
 
 def test_hosts_with_the_same_access_share_a_configuration() -> None:
-    listed = scrape_targets.read_accesses(project(PROTECTED))
+    listed = host_targets.read_accesses(project(PROTECTED))
     assert [(one.label, one.name, one.config["scheme"]) for one in listed] == [
         ("1", "web-1", "https"),
         ("2", "web-2", "http"),

@@ -58,7 +58,8 @@ def test_git_sync_has_a_directory_with_metadata_for_each_folder(tmp_path):
     folders = yaml.safe_load(bundle["grafana/provisioning/dashboards/deckwatch.yaml"])["providers"]
     files = read_files(build(tmp_path, "git-sync"))
     assert {path for path in files if path.endswith("/_folder.json")} == {
-        "deckwatch/_folder.json",
+        "on-call/_folder.json",
+        "operations/_folder.json",
         "things/_folder.json",
     }
     for folder in folders:

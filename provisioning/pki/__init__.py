@@ -1,0 +1,1 @@
+"""A small certificate authority for Prometheus and the exporters: `deckwatch pki`."""
