@@ -53,3 +53,6 @@ def test_the_api_shows_what_its_clients_did(run_example) -> None:
         assert example.find_faults("API", "Rules: api", strict=True) == []
     finally:
         driver.stop(20)
+    # The one query about an incident that needs an outage: ApiNotCounted.
+    application.stop_process("api")
+    example.await_value('absent(http_requests_total{service="api"})', 1)
