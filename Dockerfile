@@ -1,4 +1,4 @@
-# Stages: `deckwatch` is the program, `shop` the example application that it monitors.
+# Stages: `deckwatch` is the program; `shop`, `web-shop` and `api` are applications of examples that it monitors.
 FROM python:3.13.9-slim-trixie AS build
 WORKDIR /src
 RUN python -m venv /opt/deckwatch
@@ -13,6 +13,7 @@ COPY exporter exporter
 COPY dashboards dashboards
 COPY alerting alerting
 COPY provisioning provisioning
+COPY examples examples
 RUN pip install --no-deps --no-build-isolation . && pip uninstall --yes pip
 
 FROM build AS build-shop
@@ -33,6 +34,19 @@ COPY examples/shop /shop
 WORKDIR /shop
 EXPOSE 8000
 CMD ["uvicorn", "app:app", "--host", "0.0.0.0", "--port", "8000"]
+
+FROM node:20.20.2-trixie-slim AS web-shop
+WORKDIR /web-shop
+COPY examples/web-shop/package.json examples/web-shop/package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY examples/web-shop/*.js ./
+EXPOSE 8000
+
+FROM runtime AS api
+COPY --from=build-shop /opt/deckwatch /opt/deckwatch
+COPY examples/api /api
+WORKDIR /api
+EXPOSE 8001
 
 FROM runtime AS deckwatch
 COPY --from=build /opt/deckwatch /opt/deckwatch

@@ -34,7 +34,8 @@ def watch_config(
 ) -> dict[str, Any]:
     """Return the validated `watch:` block, with paths relative to the project made absolute.
 
-    The server in `DECKWATCH_POSTGRES_DSN` is appended to those of the file. Secrets are not read here but at every use.
+    The server in `DECKWATCH_POSTGRES_DSN` is appended to those of the file, unless one of them has it as `dsn_env`.
+    Secrets are not read here but at every use.
     `own_host` is the name of this machine in `hosts:`, if known: entries of other hosts get the key `elsewhere`.
     Raises DeckwatchError if the variable is not a connection string, or if a server is configured without psycopg.
     """
@@ -44,6 +45,8 @@ def watch_config(
     if servers or environment.get(POSTGRES_DSN):
         extras.require_module("psycopg", "a PostgreSQL server is configured")
     watch_extensions.require_packages(block)
+    if block.get("host"):
+        config["host"] = _with_absolute_folders(block["host"], project.folder.absolute())
     config["probes"] = _entries_here("probes", "probed", project, own_host)
     probe_entries.require_packages([entry for entry in config["probes"] if "elsewhere" not in entry])
     for key in watch_extensions.list_keys():
@@ -51,7 +54,7 @@ def watch_config(
             config[key] = _entries_here(key, "read", project, own_host)
         elif key in block and not watch_extensions.is_of_every_host(key) and _is_elsewhere(project, own_host):
             config[key] = {}  # what is no list has no `from`: the first host shows it
-    if environment.get(POSTGRES_DSN):
+    if environment.get(POSTGRES_DSN) and all(entry.get("dsn_env") != POSTGRES_DSN for entry in servers):
         used = {entry["name"] for entry in servers}
         servers.append({"name": _server_name(environment[POSTGRES_DSN], used), "dsn_env": POSTGRES_DSN})
     config["postgres"] = servers
@@ -137,6 +140,14 @@ def _entries_here(key: str, verb: str, project: Project, own_host: str) -> list[
 def _is_elsewhere(project: Project, own_host: str) -> bool:
     hosts = host_list.read_hosts(project).names
     return bool(placement.explain_elsewhere("shown", {}, hosts, own_host))
+
+
+def _with_absolute_folders(host: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the block `host:` with absolute folders in `textfile`; those of the project start with `./`."""
+    if "textfile" not in host:
+        return dict(host)
+    patterns = [host["textfile"]] if isinstance(host["textfile"], str) else host["textfile"]
+    return {**host, "textfile": [str(folder / pattern) for pattern in patterns]}
 
 
 def _with_absolute_paths(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -13,7 +13,13 @@ _DISTRIBUTION = "deckwatch"
 _DEBIAN_SITE = Path("/usr/lib/deckwatch")  # of the Debian package, whose other package has what is not there
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+).*;.*extra == ['"](?P<extra>[\w-]+)['"]""")
 # Modules that are not named after their distribution.
-_MODULES = {"_jsonnet": "jsonnet", "arro3": "arro3-io", "dns": "dnspython"}
+_MODULES = {
+    "_jsonnet": "jsonnet",
+    "arro3": "arro3-io",
+    "dns": "dnspython",
+    "grpc": "grpcio",
+    "grpc_health": "grpcio-health-checking",
+}
 
 
 def describe_missing_module(module: str, preferred: str = "") -> str | None:
@@ -35,10 +41,12 @@ def describe_missing_module(module: str, preferred: str = "") -> str | None:
     return f"the package {package} is not installed: pip install 'deckwatch[{extra}]'{everything}"
 
 
-def require_module(module: str, purpose: str) -> None:
-    """Raise DeckwatchError with `purpose` and what to install if a module is not installed."""
+def require_module(module: str, purpose: str, preferred: str = "") -> None:
+    """Raise DeckwatchError with `purpose` and what to install, if possible the preferred extra, without a module."""
     if not _is_installed(module):
-        missing = describe_missing_module(module) or f"the package {module} is not installed: pip install {module}"
+        missing = (
+            describe_missing_module(module, preferred) or f"the package {module} is not installed: pip install {module}"
+        )
         raise DeckwatchError(f"{purpose}: {missing}")
 
 

@@ -101,7 +101,8 @@ class _Report:
             self._faults = {}
             self._is_skipped = bool({event.attributes.get("status"), event.attributes.get("result")} & _NOT_RUN)
         elif self._case is not None and event.name in _FAULTS:
-            self._faults.setdefault(event.name, _error_class(event.attributes.get("type", "")))
+            kind, message = event.attributes.get("type", ""), event.attributes.get("message", "")
+            self._faults.setdefault(event.name, _error_class(kind) or _find_class(message))
         elif self._case is not None and event.name == "skipped":
             self._is_skipped = True
 
@@ -181,3 +182,11 @@ def _error_class(text: str) -> str:
     """Return the class in an attribute `type`, such as AssertionError; '' for free text."""
     name = re.split(r"[.:$/\\]", text.strip())[-1]
     return name if re.fullmatch(r"[A-Za-z_]\w{0,59}", name) else ""
+
+
+def _find_class(message: str) -> str:
+    """Return the class in a message of pytest, which writes no `type`: `ValueError: x`, `assert 1 == 2`."""
+    if message.startswith("assert "):
+        return "AssertionError"
+    match = re.match(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w{0,59})(?::|$)", message)
+    return match[1] if match and match[1].endswith(("Error", "Exception")) else ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from deckwatch.provisioning.examples.definition import Example, Process, Scenario
 
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 _CLEANUP_SECONDS = 30.0
 _NOT_COPIED = ("node_modules", "__pycache__", ".deckwatch", "out")
 
@@ -103,7 +103,7 @@ class ExampleApplication:
         if not scenario.command:
             return None
         argv = self._fill_words(scenario.command)
-        log = self.log_file("scenario")
+        log = self.log_file(f"scenario-{scenario.name}")
         log.unlink(missing_ok=True)
         environment = self._variables({})
         program = Program(

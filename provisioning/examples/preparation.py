@@ -35,7 +35,9 @@ def check_requirements(example: Example) -> None:
     missing = [f"{name} is not installed: {get}" for name, get in example.programs.items() if not find_program(name)]
     checks: list[Callable[[], object]] = [find_programs] if example.database else []
     modules = [*example.packages, *(["psycopg"] if example.database else [])]
-    checks += [functools.partial(extras.require_module, name, "its application imports it") for name in modules]
+    checks += [
+        functools.partial(extras.require_module, name, "its application imports it", "examples") for name in modules
+    ]
     for check in checks:
         try:
             check()

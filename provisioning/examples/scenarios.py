@@ -53,6 +53,7 @@ class ScenarioServer:
         self._selector = selectors.DefaultSelector()
         self._listener: socket.socket | None = None
         self._current: _Running | None = None
+        self._is_stopping = False  # processes are about to be stopped: none is started again
 
     def __enter__(self) -> Self:
         state = self._application.state
@@ -68,6 +69,7 @@ class ScenarioServer:
 
     def __exit__(self, *_: object) -> None:
         self._resting = None
+        self._is_stopping = True
         self._end_current(None, "the example was stopped")
         if self._listener is not None:
             self._listener.close()
@@ -130,7 +132,7 @@ class ScenarioServer:
         deadline = None if seconds is None else time.monotonic() + seconds
         self._current = _Running(scenario, driver, connection, deadline)
         if connection is not None:
-            _send_line(connection, {"log": str(application.log_file("scenario").resolve())})
+            _send_line(connection, {"log": str(application.log_file(f"scenario-{scenario.name}").resolve())})
             self._selector.register(connection, selectors.EVENT_READ)
 
     def _end_current(self, code: int | None, message: str) -> None:
@@ -151,6 +153,8 @@ class ScenarioServer:
         """Return all processes to their normal state; returns what failed, otherwise ''."""
         application = self._application
         failures = [application.run_cleanup(scenario)]
+        if self._is_stopping:
+            return failures[0]
         for name in scenario.environment:
             application.stop_process(name)
         for name in (*scenario.stop, *scenario.environment):

@@ -43,6 +43,15 @@ def test_paths_are_relative_to_the_project(tmp_path):
     ]
 
 
+def test_folders_of_text_files_are_absolute_or_those_of_the_project(tmp_path):
+    loaded = read(tmp_path, "watch: {host: {textfile: [./own, /run/all], veth: true}}")
+    assert config.watch_config(loaded, {})["host"] == {"textfile": [str(tmp_path / "own"), "/run/all"], "veth": True}
+    loaded = read(tmp_path, "watch: {host: {textfile: ./own/*}}")
+    assert config.watch_config(loaded, {})["host"] == {"textfile": [str(tmp_path / "own/*")]}
+    with pytest.raises(InvalidInput, match="an absolute path"):
+        read(tmp_path, "watch: {host: {textfile: own}}")
+
+
 @pytest.mark.parametrize(
     ("dsn", "name"),
     [
@@ -63,6 +72,12 @@ def test_a_server_from_the_environment_follows_those_of_the_file(tmp_path):
     loaded = read(tmp_path, "watch: {postgres: [{name: db, dsn: host=db}]}")
     servers = config.watch_config(loaded, {"DECKWATCH_POSTGRES_DSN": "host=db"})["postgres"]
     assert [server["name"] for server in servers] == ["db", "postgres"]
+
+
+def test_a_server_of_the_file_may_be_that_of_the_environment(tmp_path):
+    loaded = read(tmp_path, "watch: {postgres: [{name: db, dsn_env: DECKWATCH_POSTGRES_DSN}]}")
+    servers = config.watch_config(loaded, {"DECKWATCH_POSTGRES_DSN": "host=db"})["postgres"]
+    assert servers == [{"name": "db", "dsn_env": "DECKWATCH_POSTGRES_DSN"}]
 
 
 def test_a_duplicate_server_name_is_rejected(tmp_path):

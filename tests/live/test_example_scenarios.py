@@ -113,7 +113,7 @@ class Running:
 
     def driver(self) -> int:
         """Return the process id of the driver, 0 without one."""
-        log = self.state / "log" / "scenario.log"
+        log = self.state / "log" / "scenario-load.log"
         found = re.search(r"driving (\d+)", log.read_text()) if log.exists() else None
         return int(found[1]) if found and Path(f"/proc/{found[1]}").exists() else 0
 

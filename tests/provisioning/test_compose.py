@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,8 @@ from deckwatch.provisioning.servers import HOME
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 COMPOSE = yaml.safe_load(FILE.read_text())
+EXAMPLES = {path: yaml.safe_load((ROOT / path).read_text())["services"] for path in COMPOSE["include"]}
+PROFILES = [Path(path).parent.name for path in EXAMPLES]
 SERVICES = COMPOSE["services"]
 FETCHED = {name: service for name, service in SERVICES.items() if "build" not in service}
 
@@ -151,3 +154,45 @@ def test_grafanas_password_is_generated_once(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     file.unlink()
     assert start() != first
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+def test_the_file_of_an_example_is_a_compose_file(path: str, need) -> None:
+    program = Path(sys.executable).with_name("check-jsonschema")
+    need.that(program.exists(), "check-jsonschema is not installed; pip install check-jsonschema")
+    command = [program, "--builtin-schema", "vendor.compose-spec", ROOT / path]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_each_example_is_a_profile(name: str) -> None:
+    services = EXAMPLES[f"examples/{name}/compose.yaml"]
+    for service in services.values():
+        assert service["profiles"] == [name]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service.get("network_mode") in (None, "none")
+        assert "ports" not in service
+    for waiting in ("deckwatch", "prometheus"):
+        wanted = {"condition": "service_completed_successfully", "required": False}
+        assert SERVICES[waiting]["depends_on"][f"example-{name}"] == wanted
+    stages = re.findall(r"^FROM \S+ AS (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert {service["build"]["target"] for service in services.values() if "build" in service} <= set(stages)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_project_of_an_example_has_the_addresses_of_services(name: str, tmp_path: Path) -> None:
+    """The script of the service that prepares the project, in a folder instead of the volume."""
+    services = EXAMPLES[f"examples/{name}/compose.yaml"]
+    (script,) = services[f"example-{name}"]["command"]
+    folder = tmp_path / "project"
+    folder.mkdir()
+    script = script.replace("$$", "$").replace("/var/lib/deckwatch", str(folder))
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    subprocess.run(["/bin/sh", "-euc", script], env=environment, check=True, capture_output=True)
+    text = (folder / "deckwatch.yaml").read_text()
+    data = yaml.safe_load(text)
+    assert "127.0.0.1" not in yaml.safe_dump({key: data.get(key) for key in ("watch", "scrape")})
+    hosts = set(re.findall(r"https?://([a-z-]+):", yaml.safe_dump(data)))
+    assert hosts <= set(services)
+    assert (folder / "out" / "prometheus" / "prometheus.yml").is_file()

@@ -152,14 +152,7 @@ def test_addresses_in_an_example_use_its_ports(name):
     assert used <= set(example.ports.values())
 
 
-def test_examples_share_no_port():
-    ports = [port for name in EXAMPLES for port in definition.load_example(name).ports.values()]
-    assert len(ports) == len(set(ports))
-
-
 def test_a_copied_example_is_run_from_its_folder(tmp_path):
-    if not EXAMPLES:
-        pytest.skip("no example is there yet")
     name, folder = next(iter(EXAMPLES.items()))
     shutil.copytree(folder, tmp_path / name)
     assert definition.load_example(f"{tmp_path}/{name}").name == name

@@ -76,6 +76,7 @@ def test_links_are_not_broken() -> None:
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_snippets_of_deckwatch_yaml_are_valid(text, tmp_path) -> None:
     (tmp_path / "deckwatch.yaml").write_text(text)
+    (tmp_path / "inventory.ini").write_text("[web]\nweb-1\n[db]\ndb-2\n")  # which a snippet names
     loaded = project.load_project(tmp_path, FRAGMENTS)
     words = collector.names_and_prefixes(collector.load_collectors())
     assert [

@@ -64,7 +64,7 @@ TOTALS = """<testsuites><testsuite name="a" tests="10" failures="1" errors="1" s
 @pytest.mark.parametrize(
     ("text", "counts", "seconds", "failing"),
     [
-        (PYTEST, (1, 2, 1), 1.5, {"tests.test_a.test_bad": "", "tests.test_b.test_raises": "ValueError"}),
+        (PYTEST, (1, 2, 1), 1.5, {"tests.test_a.test_bad": "AssertionError", "tests.test_b.test_raises": "ValueError"}),
         (SUREFIRE, (2, 1, 1), 1234.5, {"com.example.StorageTest.bad": "AssertionFailedError"}),
         (GO, (2, 1, 0), 0.3, {"example.com/a.TestGood/sub": ""}),
         (JEST, (1, 1, 0), 2.5, {"cart adds.cart adds": ""}),
@@ -110,6 +110,24 @@ def test_a_report_of_the_installed_pytest(tmp_path) -> None:
     run = junit.read_reports([report])
     assert (run.failed, run.skipped) == (2, 1)
     assert set(run.failing) == {"test_it.test_bad", "test_it.test_torn"}
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ("assert 1 == 2", "AssertionError"),
+        ("AssertionError: two records differ", "AssertionError"),
+        ("psycopg.errors.UndefinedTable: no table", ""),
+        ("requests.exceptions.ReadTimeoutError: Read timed out", "ReadTimeoutError"),
+        ("ValueError", "ValueError"),
+        ("Error in the name of a customer: Ann", ""),
+        ("é" * 90 + "Error: x", ""),
+    ],
+)
+def test_a_class_without_a_type_is_that_of_the_message(tmp_path, message, name) -> None:
+    path = tmp_path / "report.xml"
+    path.write_text(f'<testsuite><testcase name="a"><failure message="{message}"/></testcase></testsuite>')
+    assert junit.read_reports([path]).failing == {"a": name}
 
 
 def test_the_end_of_a_run_is_stated_with_an_offset_or_is_that_of_the_file(tmp_path) -> None:
