@@ -23,7 +23,7 @@ _SINGLE_VALUED = frozenset(("job", "cluster", "environment", "__name__", "server
 # The number of objects of a kind, and the labels that identify one.
 _OBJECT_LABELS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (5, ("instance", "host", "node")),
-    (30, ("id", "name", "image", "container", "project", "pod")),
+    (30, ("id", "name", "image", "container", "project", "pod", "namespace")),
     (10, ("service", "kind", "probe")),
     (10, ("device", "mountpoint", "fstype", "interface", "disk")),
     (16, ("cpu", "core")),
@@ -72,7 +72,7 @@ def _label_sizes(labels: list[str]) -> list[tuple[int, str]]:
     remaining = list(labels)
     sizes = []
     for size, words in _OBJECT_LABELS:
-        matches = [label for label in remaining if label in words]
+        matches = [word for word in words if word in remaining]
         if matches:
             sizes.append((size, matches[0]))
         remaining = [label for label in remaining if label not in words]

@@ -60,7 +60,7 @@ def test_plain_promql_is_accepted(build):
 def test_aspects_of_one_signal_are_named_by_aspect(build):
     panel = build_panel(build, "{lines: [latency.p50, latency.p99], title: Response time}")
     assert [target["legendFormat"] for target in panel["targets"]] == ["p50 {{service}}", "p99 {{service}}"]
-    assert panel["description"] == "How long it takes."
+    assert panel["description"] == "How long it takes. From 1s it needs attention."
     assert panel["fieldConfig"]["overrides"] == []
 
 

@@ -7,11 +7,15 @@ from deckwatch.dashboards.read import files
 DASHBOARD = "dashboard: My host\nrows:\n  - - {stat: up, description: Up.}\n"
 
 
+EVERYBODYS = {"overview", "alerts", "on-call", "capacity", "historical", "monitoring"}
+
+
 def test_the_shipped_sets_are_the_folders():
     assert {"host", "containers", "postgres", "application"} <= set(files.list_sets())
     everything = {source.uid for source in files.load_shipped() if source.is_dashboard}
     assert {"overview", "host", "containers", "postgres-database", "application"} <= everything
-    assert {source.uid for source in files.load_shipped(["host"]) if source.is_dashboard} == {"overview", "host"}
+    chosen = {source.uid for source in files.load_shipped(["host"]) if source.is_dashboard}
+    assert chosen == {*EVERYBODYS, "host"}
 
 
 def test_a_projects_folder_is_read_and_invalid_files_are_reported(tmp_path):
@@ -31,8 +35,8 @@ def test_a_projects_dashboard_replaces_the_shipped_one_with_its_uid(tmp_path, ca
     own, _ = files.load_folder(tmp_path, tmp_path)
     everything = [*files.load_shipped(["host"]), *own]
     signals, _ = signal_file.load_signals([source.document for source in everything], catalog)
-    # The overview links to dashboards that are missing here.
-    chosen = [source for source in everything if source.uid != "overview"]
+    # Those for everybody link to dashboards that are missing here.
+    chosen = [source for source in everything if source.uid not in EVERYBODYS]
     result = dashboards.build_dashboards(chosen, catalog, signals, None, child)
     assert [json.loads(artifact.text)["title"] for artifact in result.artifacts] == ["My host"]
     (warning,) = [problem for problem in result.problems if problem.check == "names"]
