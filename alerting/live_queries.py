@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place
 
 
+_ABSENCE = frozenset(("absent", "absent_over_time"))
 _OPTIONAL_PREFIX = "container_label_"  # users choose which containers have these labels
 
 
@@ -79,6 +80,8 @@ def _empty_reason(expr: str, joined: str, context: Context) -> str:
     """Return why a side may have no data, '' if it must have some."""
     if joined == "unless":
         return "excluded series need not exist"
+    if promql.tokenize(expr)[0].text in _ABSENCE:
+        return "it has a result only while its series is absent"
     if any(token.text == "offset" for token in promql.tokenize(expr)):
         return "it reads a time that may not have been recorded"
     recordings = (context.recordings.get(selector.metric or "") for selector in promql.find_selectors(expr))

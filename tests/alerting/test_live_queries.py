@@ -65,3 +65,8 @@ def test_an_alert_is_as_empty_as_the_recording_that_it_reads(queries):
 
 def test_every_query_knows_its_place(queries):
     assert all(one.place.line > 0 for one in queries)
+
+
+def test_what_is_absent_only_while_something_is_wrong_is_rightly_empty(queries):
+    (side,) = [query for query in queries if query.name == "PrometheusStoresNothing" and query.kind == "side"]
+    assert side.empty == "it has a result only while its series is absent"
