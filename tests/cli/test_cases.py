@@ -43,7 +43,7 @@ import pytest
 
 CASES = Path(__file__).with_name("cases")
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
-SECONDS = 60
+SECONDS = 180
 
 
 @dataclass

@@ -34,7 +34,7 @@ def run_top(*options: str, **environment: str) -> subprocess.CompletedProcess[st
         [*CAPTURED, *options],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         env={**os.environ, **environment},
     )
@@ -99,7 +99,7 @@ def test_a_captured_machine_as_json() -> None:
 def test_the_thresholds_of_a_project_count(tmp_path: Path) -> None:
     (tmp_path / "deckwatch.yaml").write_text("build: {set: {host.memory.high: 1%}, disable: [HostLoadHigh]}\n")
     done = subprocess.run(
-        [*CAPTURED, "--format", "json"], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+        [*CAPTURED, "--format", "json"], capture_output=True, text=True, timeout=180, check=False, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     limits = {problem["alert"]: problem["limit"] for problem in json.loads(done.stdout)["problems"]}

@@ -19,7 +19,7 @@ def test_a_message_about_a_device_does_not_read_it_again(tmp_path) -> None:
         tmp_path,
         "/dev/zero",
     ]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert ran.returncode == 1
     assert "/dev/zero:1:1: error: not valid XML" in ran.stderr
     assert not list(tmp_path.iterdir())
@@ -27,5 +27,5 @@ def test_a_message_about_a_device_does_not_read_it_again(tmp_path) -> None:
 
 def test_a_folder_without_reports_is_named_as_one(tmp_path) -> None:
     command = [sys.executable, "-m", "deckwatch", "collect", "junit", "--suite", "a", "--textfile", tmp_path, tmp_path]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert "no file *.xml in this folder" in ran.stderr

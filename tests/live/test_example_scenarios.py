@@ -20,7 +20,7 @@ from deckwatch.provisioning.examples.application import ExampleApplication
 pytestmark = pytest.mark.live
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
-SECONDS = 60
+SECONDS = 180
 EXAMPLE = """\
 about: A page that says its release.
 ports: {page: 8765, database: 8766}

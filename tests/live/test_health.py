@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 NO_ENGINE = "unix:///nowhere/docker.sock"
-SECONDS = 60
+SECONDS = 180
 PROJECT = """\
 watch:
   probes:

@@ -28,7 +28,7 @@ DAY = 86400
 
 def run(folder: Path, url: str, *words: str, code: int = 0) -> subprocess.CompletedProcess:
     argv = [DECKWATCH, "report", "--prometheus", url, "--alertmanager", NOBODY, *words]
-    done = subprocess.run(argv, capture_output=True, cwd=folder, check=False, timeout=60)
+    done = subprocess.run(argv, capture_output=True, cwd=folder, check=False, timeout=180)
     assert done.returncode == code, done.stderr.decode()
     return done
 

@@ -33,7 +33,7 @@ def run_service(systemd):
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=60,
+            timeout=180,
         )
         return done.returncode, done.stdout
 

@@ -189,7 +189,7 @@ def test_another_server_is_not_taken_for_prometheus(stack, tmp_path) -> None:
         (["metrics", "--learn", url], "answers, but not in the Prometheus text format; most are"),
     ):
         ran = subprocess.run(
-            [DECKWATCH, "--project", tmp_path, *argv], capture_output=True, text=True, timeout=60, check=False
+            [DECKWATCH, "--project", tmp_path, *argv], capture_output=True, text=True, timeout=180, check=False
         )
         assert ran.returncode == 1
         assert ran.stderr.startswith(f"deckwatch: {url} {wanted}")

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 GET = "apt-get install prometheus prometheus-alertmanager"
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 PROJECT = """\
 watch:
   postgres: [{name: shop-db, dsn_file: shop.dsn, sizes_every: 5s}]

@@ -268,7 +268,7 @@ def test_the_commands_use_the_form_of_the_stored_schema(serve_resources, tmp_pat
         def run(*words):
             argv = [Path(sys.executable).with_name("deckwatch"), "--project", tmp_path, "grafana", *words]
             done = subprocess.run(
-                [*argv, "--url", grafana.url], capture_output=True, text=True, check=False, timeout=60
+                [*argv, "--url", grafana.url], capture_output=True, text=True, check=False, timeout=180
             )
             assert "Traceback" not in done.stderr
             return done.returncode, done.stdout
