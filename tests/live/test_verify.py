@@ -92,8 +92,8 @@ def test_a_query_without_data_is_reported_at_its_position(stack, tmp_path) -> No
 
 
 def test_one_that_is_rightly_empty_is_not(stack, tmp_path) -> None:
-    code, verdicts, _ = verify(stack, own(tmp_path, NOTHING % ", empty: Nobody is on leave."))
-    assert code == 0
+    code, verdicts, error_output = verify(stack, own(tmp_path, NOTHING % ", empty: Nobody is on leave."))
+    assert code == 0, error_output
     assert verdicts["Mine"] == "good"
 
 
