@@ -100,11 +100,11 @@ def test_a_template_in_any_option_of_any_receiver_is_rejected(jsonnet_renderer, 
         (
             (
                 "build: {data_sources: {postgres: {address: 'a:5432', database: b, user: c, tls: disable, "
-                "password_file: '/run/x}${HOME}'}}}"
+                "password_file: '/run/x}$__file{home}'}}}"
             ),
             (
-                "deckwatch.yaml:1:105: error: '/run/x}${HOME}' is not a path without $, { and }, which Grafana expands "
-                "[input]"
+                "deckwatch.yaml:1:105: error: '/run/x}$__file{home}' is not a path without $, { and }, "
+                "which Grafana expands [input]"
             ),
         ),
     ],
