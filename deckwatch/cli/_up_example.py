@@ -42,12 +42,12 @@ def add_options(command: Decorated) -> Decorated:
             "--scenario",
             default="load",
             show_default=True,
-            help="What runs on the example from the start, while `deckwatch simulate` runs nothing else.",
+            help="What runs on the example from the start, while no other scenario is simulated.",
         ),
         click.option(
             "--example",
             metavar="NAME",
-            help="Also run the application of an example, by name or ./FOLDER; see `deckwatch simulate`.",
+            help="Also run the application of an example, by name or ./FOLDER.",
         ),
     ):
         command = option(command)

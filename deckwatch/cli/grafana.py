@@ -98,15 +98,17 @@ def import_dashboards(
 def _unread_note(loaded: Project, out: Path | None) -> str:
     """Return a hint if the output folder is not one that `generate` reads, otherwise ''."""
     from deckwatch.core import project
+    from deckwatch.core.own_command import format_command
     from deckwatch.provisioning import documents
 
+    command = format_command("generate")
     file = loaded.folder / project.FILE
     if loaded.is_shipped:
-        return f"`deckwatch generate` reads them only in a project: make one with `touch {file}`"
+        return f"`{command}` reads them only in a project: make one with `touch {file}`"
     folder = (out or loaded.folder / "dashboards").resolve()
     if any(folder.is_relative_to(read.resolve()) for read in documents.list_folders(loaded)):
         return ""
-    return f"`deckwatch generate` does not read them: add the folder to build: include: in {file}"
+    return f"`{command}` does not read them: add the folder to build: include: in {file}"
 
 
 def _connect_grafana(timeout: float, **server: Any) -> Grafana:
