@@ -97,7 +97,7 @@ def _add_value(reading: Reading, measure: Measure, labels: Labels, at_value: tup
     subject = labels.get(label, "") if label else ""
     if kind == "container" and not subject:  # the whole machine, or another control group
         return
-    if labels.get("pod") and not labels.get("container"):  # the sandbox of a pod, which is no container of its user's
+    if labels.get("pod") and not labels.get("container"):  # the sandbox of a pod
         return
     if kind == "probe":
         subject = f"{subject}/{labels['probe']}" if labels.get("probe") else subject

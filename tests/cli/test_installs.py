@@ -255,7 +255,9 @@ def test_every_extra_is_complete(light: Environment) -> None:
     for requirement in map(Requirement, requires):
         extra = re.search(r'extra == "(\w+)"', str(requirement.marker))
         by_extra.setdefault(extra[1] if extra else "", set()).add(requirement.name)
-    assert by_extra["all"] == set().union(*(by_extra[extra] for extra in by_extra if extra not in ("", "all", "examples")))
+    assert by_extra["all"] == set().union(
+        *(by_extra[extra] for extra in by_extra if extra not in ("", "all", "examples"))
+    )
     code = "import json, importlib.metadata; print(json.dumps(importlib.metadata.packages_distributions()))"
     distributions = json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
     ours = {name.lower().replace("_", "-") for names in by_extra.values() for name in names} | {"h11"}  # of uvicorn
