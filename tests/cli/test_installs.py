@@ -248,7 +248,10 @@ def test_an_engine_that_is_found_without_its_package_is_reported_once(light: Env
 
 
 def test_every_extra_is_complete(light: Environment) -> None:
-    """Every package that our code imports is required, always or by an extra, and `all` includes every extra but that of the examples' applications."""
+    """Every package that our code imports is required, always or by an extra.
+
+    `all` includes every extra but that of the examples.
+    """
     metadata = light.site / "deckwatch-0.1.0.dist-info" / "METADATA"
     requires = re.findall(r"^Requires-Dist: (.*)$", metadata.read_text(), flags=re.MULTILINE)
     by_extra: dict[str, set[str]] = {}

@@ -271,11 +271,9 @@ def test_an_address_has_no_password(project_problems):
 
 
 def test_declared_metrics_are_in_the_catalogue(tmp_path):
-    metrics = "{shop_pool_size: {each: pools, key_label: pool, labels: {x: name}, unit: count, value: size}}"
+    metrics = "{pool_size: {each: pools, key_label: pool, labels: {x: name}, unit: count, value: size}}"
     (tmp_path / "deckwatch.yaml").write_text("watch:\n  json:\n" + block("http://a.internal/x", metrics))
-    metric = metric_catalog.load_catalog(project.load_project(tmp_path, plugins.schema_fragments())).get(
-        "shop_pool_size"
-    )
+    metric = metric_catalog.load_catalog(project.load_project(tmp_path, plugins.schema_fragments())).get("pool_size")
     assert metric is not None
     assert (metric.kind, metric.labels, metric.source) == ("gauge", ("pool", "x"), "app_json")
 
