@@ -144,7 +144,7 @@ def test_a_title_that_another_dashboard_of_the_folder_has_gets_a_number(run_impo
             "a": text_dashboard("Sales", uid="q-1"),
             "b": text_dashboard("Sales", uid="q-2"),
             "c": elsewhere,
-            "d": text_dashboard("Host", uid="q-4"),
+            "d": {"dashboard": text_dashboard("Host", uid="q-4"), "meta": {"folderTitle": "Operations"}},
             "e": text_dashboard("Sales", uid="mine"),
         }
     )
