@@ -103,7 +103,7 @@ def _usage_sheet(plan: Plan, figures: dict[str, dict[str, float]]) -> Sheet:
 
 
 def _extrapolation_sheet(plan: Plan, figures: dict[str, dict[str, float]]) -> Sheet:
-    """Return what 1,000 hosts and 50,000 containers would cost, each figure with its arithmetic."""
+    """Return the cost of 1,000 hosts and 50,000 containers, each figure with its arithmetic."""
     rows: list[Sequence[str]] = []
     for name, one in figures.items():
         rows += [[f"{name}: {title}", value, how] for title, value, how in extrapolate(one, *_LARGE, plan.interval)]

@@ -86,7 +86,7 @@ def render_files(
 
 
 def _read_other_settings(project: Project, build: BuildSettings, storage: Storage | None) -> dict[str, Any]:
-    """Return what a project states for prometheus.yml, with the storage as the first receiver of remote write."""
+    """Return the settings of a project for prometheus.yml, with the storage as the first receiver of remote write."""
     settings = prometheus_settings.read_settings(project, build.targets)
     if storage is not None:
         settings["remote_write"] = [storage.remote_write(), *settings.get("remote_write", ())]

@@ -49,7 +49,7 @@ def name_entry(kind: str, entry: Mapping[str, Any]) -> str:
 
 
 def read_discovery(kind: str, entry: Mapping[str, Any], *, access: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the scrape configurations of an entry share; `access` is how its hosts are scraped.
+    """Return the common part of the scrape configurations of an entry; `access` is how its hosts are scraped.
 
     `config` is the mechanism, with the steps of relabelling that set the label `instance`.
     """

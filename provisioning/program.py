@@ -110,6 +110,16 @@ class Program:
         self.stop()
 
 
+def pop_exited(running: dict[str, Program]) -> dict[str, int]:
+    """Remove the programs that have exited by themselves, and return their exit codes by name."""
+    codes = {}
+    for name, program in list(running.items()):
+        if program.process is not None and (code := program.process.poll()) is not None:
+            codes[name] = code
+            del running[name]
+    return codes
+
+
 def is_answering(url: str) -> bool:
     """Return whether GET of a URL returns a status below 400; proxy settings of the environment are ignored."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -81,7 +81,7 @@ class Storage:
         }
 
     def data_source(self) -> dict[str, Any]:
-        """Return what Grafana's data source is told about the engine; {} where it asks Prometheus."""
+        """Return the settings of Grafana's data source for the engine; {} where it queries Prometheus."""
         if not self.query_url:
             return {}
         return {"url": self.query_url, "type": self.engine.grafana_type, "headers": self.headers}

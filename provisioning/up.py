@@ -17,7 +17,7 @@ from deckwatch.provisioning.addresses import LINK_NAMES, Addresses, read_address
 from deckwatch.provisioning.build_settings import read_settings
 from deckwatch.provisioning.host_targets import Host, Target
 from deckwatch.provisioning.pki import project_certificates
-from deckwatch.provisioning.program import Program, free_port
+from deckwatch.provisioning.program import Program, free_port, pop_exited
 from deckwatch.provisioning.scrape_targets import ScrapeTargets
 from deckwatch.provisioning.servers import ADDRESS, ALERTMANAGER, EXPORTER, GRAFANA, PORTS, PROMETHEUS, Site
 from deckwatch.provisioning.write import write_plan
@@ -88,12 +88,7 @@ class LocalStack:
 
     def pop_exited(self) -> dict[str, int]:
         """Return the exit codes of programs that have exited by themselves, each only once."""
-        codes = {}
-        for name, program in list(self.running.items()):
-            if program.process is not None and (code := program.process.poll()) is not None:
-                codes[name] = code
-                del self.running[name]
-        return codes
+        return pop_exited(self.running)
 
     def stop(self) -> None:
         """Stop the programs, the last started first."""

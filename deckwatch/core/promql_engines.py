@@ -56,7 +56,7 @@ def syntax_targets(targets: Targets) -> SyntaxTargets | None:
 
 
 def function_problem(name: str, targets: Targets, place: Place, *, experimental: bool) -> Problem | None:
-    """Return what the engine of these targets lacks, refuses or changes in a function; None for nothing."""
+    """Return the difference of a function in the engine of these targets; None if there is none."""
     found = find_engine(targets)
     if found is None:
         return None

@@ -147,7 +147,7 @@ def decode_status(message: bytes) -> Status:
 
 
 def parse_details(text: str) -> Details:
-    """Return what a runtime's own JSON says; other JSON, or none, gives nothing."""
+    """Return the fields of a runtime's own JSON; none of other JSON."""
     try:
         info = json.loads(text)
         specification = info.get("runtimeSpec") or {}

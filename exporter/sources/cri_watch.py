@@ -7,15 +7,15 @@ and kubelet itself lists every second.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.sources.cri_client import ANSWER_SECONDS, Missing, RuntimeClient
 from deckwatch.exporter.sources.cri_table import CriTable
-from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
 from deckwatch.exporter.sources.errors import UnexpectedAnswer, safe_message
+from deckwatch.exporter.sources.snapshot_watch import SnapshotWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ _LIST_SECONDS = 5.0
 _MAX_STATUS_SECONDS = 20.0  # for all statuses of a round; the others follow in the next
 
 
-class RuntimeWatch:
+class RuntimeWatch(SnapshotWatch):
     """Keeps the state of a runtime until it is closed."""
 
     def __init__(
@@ -38,20 +38,12 @@ class RuntimeWatch:
         age_clock: Callable[[], float],
         list_seconds: float = _LIST_SECONDS,
     ) -> None:
+        super().__init__()
         self._find_socket = find_socket
         self._age_clock = age_clock
         self._list_seconds = list_seconds
         self._table = CriTable(clock())
-        self._closing = threading.Event()
-        self._published = threading.Event()
-        self._snapshot = Snapshot(reachable=False)
-        self._thread = threading.Thread(target=self._watch_until_closed, name="cri-watch", daemon=True)
-        self._thread.start()
-
-    def latest_snapshot(self, seconds: float) -> Snapshot:
-        """Return the newest snapshot; the first is waited for, but not longer than `seconds`."""
-        self._published.wait(seconds)
-        return self._snapshot
+        self._start_thread("cri-watch")
 
     def close(self) -> None:
         """End the thread; a call under way is waited for."""

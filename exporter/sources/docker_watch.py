@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from deckwatch.exporter.sources.docker_client import (
 from deckwatch.exporter.sources.docker_events import Event, EventStream
 from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot, info_fields
 from deckwatch.exporter.sources.errors import safe_message
+from deckwatch.exporter.sources.snapshot_watch import SnapshotWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,26 +38,18 @@ _REMEMBERED = 1024  # events; the engine itself keeps 256 to repeat
 _BACK_OFF_SECONDS = (0.25, 5.0)  # first and longest pause before the next try
 
 
-class EngineWatch:
+class EngineWatch(SnapshotWatch):
     """Keeps a table of an engine's containers until it is closed."""
 
     def __init__(self, address: str, age_clock: Callable[[], float]) -> None:
+        super().__init__()
         self._address = address
         self._age_clock = age_clock
         self._table = ContainerTable()
         self._resume_at = 0  # where in the engine's time the stream is to go on after a loss, in nanoseconds
         self._recent_events: dict[tuple[int, str, str], None] = {}  # the newest events, since some of them come twice
         self._events: EventStream | None = None
-        self._closing = threading.Event()
-        self._published = threading.Event()
-        self._snapshot = Snapshot(reachable=False)
-        self._thread = threading.Thread(target=self._watch_until_closed, name="docker-watch", daemon=True)
-        self._thread.start()
-
-    def latest_snapshot(self, seconds: float) -> Snapshot:
-        """Return the newest snapshot; the first is waited for, but not longer than `seconds`."""
-        self._published.wait(seconds)
-        return self._snapshot
+        self._start_thread("docker-watch")
 
     def close(self) -> None:
         """End both threads; a thread stuck in a call ends with the call."""

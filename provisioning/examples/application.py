@@ -16,7 +16,7 @@ from deckwatch.core.project import FILE as PROJECT_FILE
 from deckwatch.provisioning.examples import preparation
 from deckwatch.provisioning.examples.database import DatabaseServer
 from deckwatch.provisioning.examples.definition import DATABASE, fill_words
-from deckwatch.provisioning.program import Program
+from deckwatch.provisioning.program import Program, pop_exited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -131,12 +131,7 @@ class ExampleApplication:
 
     def pop_exited(self) -> dict[str, int]:
         """Return the exit codes of processes that have exited by themselves, each only once."""
-        codes = {}
-        for name, program in list(self.running.items()):
-            if program.process is not None and (code := program.process.poll()) is not None:
-                codes[name] = code
-                del self.running[name]
-        return codes
+        return pop_exited(self.running)
 
     def log_file(self, name: str) -> Path:
         """Return the log file of a process."""

@@ -1,7 +1,7 @@
 """Roles, teams and folders in Grafana from YAML.
 
-The server here speaks those requests of Grafana's API that are used, from its documentation, and keeps what it is
-told. It is no proof of what Grafana does with them.
+The server here answers those requests of Grafana's API that are used, from its documentation, and keeps what they
+set. It is no proof of what Grafana does with them.
 """
 
 from __future__ import annotations
