@@ -32,7 +32,7 @@ RESTARTS = Metric(
 def collect(world: World) -> Iterator[Sample]:
     """Restarts of each container of a pod."""
     engine = engine_snapshot(world)
-    if engine.driver != CRI_DRIVER and engine.reachable:
+    if engine.driver != CRI_DRIVER:  # also of a Docker engine that is lost, which container_state reports
         raise NoData("the engine has no pods")
     if not engine.reachable:
         raise EngineUnreachable("it does not answer")
