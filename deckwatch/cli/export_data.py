@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from deckwatch.core.problems import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from deckwatch.provisioning.data_export.export import Export
