@@ -41,7 +41,7 @@ local override(query, valueOf) = {
   properties: [
     { id: 'unit', value: theme.get(query, 'unit', 'short') },
     { id: 'thresholds', value: theme.thresholds(query) },
-    { id: 'mappings', value: theme.mappings(query) },
+    { id: 'mappings', value: theme.mappings(query) + theme.blank },
     { id: 'custom.cellOptions', value: cell(query) },
   ] + (if std.objectHas(query, 'decimals') then [{ id: 'decimals', value: query.decimals }] else [])
     + (if barred(query) then [{ id: 'min', value: 0 }] else [])
@@ -124,7 +124,7 @@ local override(query, valueOf) = {
     local rowLabel = { matcher: { id: 'byName', options: titleOf(labels[0]) }, properties: [{ id: 'unit', value: 'string' }] };
     // The names of columns made of label values are unknown: the single query determines the style of all.
     local whole = if across == '' then {} else {
-      defaults+: { unit: spec.queries[0].unit, thresholds: theme.thresholds(spec.queries[0]), mappings: theme.mappings(spec.queries[0]) },
+      defaults+: { unit: spec.queries[0].unit, thresholds: theme.thresholds(spec.queries[0]), mappings: theme.mappings(spec.queries[0]) + theme.blank },
     };
     local queries = [query + (if isSparkline(query) then { query_type: 'range' } else {}) for query in spec.queries];
     theme.queried(spec + { queries: queries }, 'table', 'table', {
