@@ -33,7 +33,7 @@ UNSCOPED = {
     ("monitoring", "Share of the team"),
     ("monitoring", "Found by monitoring"),
 }
-# Dashboards of recordings of components, objectives and sites, or of all targets at once, which belong to no single one.
+# Dashboards of recordings of components, objectives and sites, or of all targets at once, which belong to no one.
 WITHOUT_TARGET = {"health", "objectives", "alerts", "on-call", "historical", "sites"}
 WITHOUT_VARIABLES = {"health", "alerts", "on-call", "historical", "sites"}
 MAX_LETTERS, MAX_RULES = 40, 20
