@@ -27,6 +27,7 @@ from deckwatch.provisioning import (
     prometheus_settings,
     scrape_options,
     scrape_targets,
+    sites,
     storage,
     unread_files,
 )
@@ -182,6 +183,7 @@ def _run_checks(project: Project, settings: BuildSettings, vocabulary: Vocabular
     yield from prometheus_settings.find_problems(project, settings.targets, sets_flags=settings.starts_programs)
     yield from scrape_options.find_problems(project, settings.targets, settings.interval_seconds)
     yield from storage.find_problems(project)
+    yield from sites.find_problems(project)
     yield from probe_intervals.find_problems(
         project, vocabulary.catalog, models.alerts.groups, settings.interval_seconds
     )

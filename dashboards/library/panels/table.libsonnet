@@ -70,7 +70,7 @@ local override(query, valueOf) = {
     ascending: { description: 'Sort lowest first.', type: 'boolean', default: false },
     names: {
       examples: [{ name: 'Container' }],
-      description: 'Titles of the columns that hold labels, such as {name: Container}; an empty title hides the column.',
+      description: 'Titles of the columns that hold labels, such as {name: Container}, also labels of a single query; an empty title hides the column.',
       type: 'object',
       additionalProperties: { type: 'string' },
     },
@@ -103,6 +103,8 @@ local override(query, valueOf) = {
     local capital(word) = std.asciiUpper(std.substr(word, 0, 1)) + std.substr(word, 1, std.length(word) - 1);
     local titleOf(label) = theme.get(names, label, capital(std.strReplace(label, '_', ' ')));
     local labels = theme.get(spec, 'by', []);
+    // Labels of single queries, which `by` of the table does not have.
+    local further = [label for label in std.objectFields(names) if !std.member(labels, label)];
     local sorted = local titles = theme.get(options, 'sort', []); if std.isString(titles) then [titles] else titles;
     local shown = [label for label in labels if titleOf(label) != ''];
     local columns = shown + [column(spec, query) for query in spec.queries];
@@ -162,9 +164,9 @@ local override(query, valueOf) = {
         {
           id: 'organize',
           options: {
-            excludeByName: { Time: true } + { [label]: true for label in labels if titleOf(label) == '' },
+            excludeByName: { Time: true } + { [label]: true for label in labels + further if titleOf(label) == '' },
             indexByName: { [columns[i]]: i for i in std.range(0, std.length(columns) - 1) },
-            renameByName: { [label]: titleOf(label) for label in shown }
+            renameByName: { [label]: titleOf(label) for label in shown + further if titleOf(label) != '' }
                           + { [column(spec, query)]: query.title for query in spec.queries },
           },
         },
