@@ -143,7 +143,9 @@ class Resolver:
             name = reference.aspect  # p50, p95 and p99 of one signal need not repeat its name
         several = len(panel.queries) > 1
         # Grafana would name a single series without labels by its whole expression.
-        return legends.build_legend(template, labels, name=name or ("" if several else panel.title), several=several)
+        return legends.build_legend(
+            template, labels, name=name or ("" if several else panel.title or ""), several=several
+        )
 
     def _find_reference(self, panel: PanelSpec, spec: QuerySpec) -> Reference | None:
         """Return the signal or metric that a text names; None for PromQL. Raises UnknownSignal."""
