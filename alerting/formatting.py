@@ -24,6 +24,7 @@ HUMANIZED = {
     "bytes/s": ("humanize1024", "B/s"),
     "percent": ("humanize", "%"),
     "timestamp": ("humanizeTimestamp", ""),
+    "date": ("humanizeTimestamp", ""),
 }
 
 
