@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.problems import Problem
+from deckwatch.core.problems import Problem, has_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,6 +80,8 @@ def find_problems(project: Project) -> Iterator[Problem]:
         return
     entries = _list_entries(project)
     if not any("file" in entry for entry in entries):
+        if has_errors(project.problems):
+            return  # one of them may be a misspelt docker:
         message = "there is nothing to send to Loki: `watch: logs:` names no file"
         yield project.document.problem(_PATH, message, "add docker: with the address of an engine", key=True)
         return
@@ -131,7 +133,9 @@ def _render_write(url: str) -> str:
 
 def _to_regex(pattern: str) -> str:
     """Return the regular expression (RE2) of a container's name, in which `*` matches any characters."""
-    return "".join({"*": ".*", "?": "."}.get(part, re.escape(part).replace("\\-", "-")) for part in re.split(r"([*?])", pattern))
+    return "".join(
+        {"*": ".*", "?": "."}.get(part, re.escape(part).replace("\\-", "-")) for part in re.split(r"([*?])", pattern)
+    )
 
 
 def _quote(value: str | list[str]) -> str:

@@ -69,8 +69,9 @@ class AsgiMiddleware:
 
     async def _handle_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Recorder(self._meters, scope["method"], _request_protocol(scope), lambda: self._handler(scope))
-        if (header := _find_header(scope["headers"], b"traceparent")) is not None:
-            request.trace_id = parse_traceparent(header.decode("latin-1"))
+        for name, value in scope["headers"]:  # names are in small letters (ASGI)
+            if name == b"traceparent":
+                request.trace_id = parse_traceparent(value.decode("latin-1"))
         disconnected = False
         headers: Any = ()
 
