@@ -109,15 +109,16 @@ def _render_files(entries: list[Mapping[str, Any]]) -> list[str]:
 
 def _render_containers(engine: str, entries: list[Mapping[str, Any]]) -> list[str]:
     """Return the blocks that read containers, with the labels that `scrape: docker:` gives them."""
-    rules = [
+    rules: list[Mapping[str, str | list[str]]] = [
         {"source_labels": ["__meta_docker_container_name"], "regex": "/(.+)", "target_label": "instance"},
         {"source_labels": ["instance"], "target_label": "service"},
         {"source_labels": [_SERVICE_LABEL], "regex": "(.+)", "target_label": "service"},
     ]
     for entry in entries:
         if "container" in entry:
-            rule = {"source_labels": ["instance"], "regex": _to_regex(entry["container"]), "target_label": "service"}
-            rules.append(rule | {"replacement": entry["service"].replace("$", "$$")})
+            regex, service = _to_regex(entry["container"]), entry["service"].replace("$", "$$")
+            rule = {"source_labels": ["instance"], "regex": regex, "target_label": "service", "replacement": service}
+            rules.append(rule)
     return [_CONTAINERS.format(engine=_quote(engine), rules="".join(map(_render_rule, rules)))]
 
 
