@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deckwatch.core.quantity_text import format_duration, format_number, format_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from deckwatch.alerting.model import Alert, Limit
 
@@ -24,6 +24,7 @@ HUMANIZED = {
     "bytes/s": ("humanize1024", "B/s"),
     "percent": ("humanize", "%"),
     "timestamp": ("humanizeTimestamp", ""),
+    "date": ("humanizeTimestamp", ""),
 }
 
 
@@ -46,3 +47,8 @@ def add_labels(expr: str, labels: Mapping[str, str]) -> str:
         value = json.dumps(text.replace("$", "$$"), ensure_ascii=False)  # $1 would refer to a capture group
         expr = f'label_replace({expr}, "{label}", {value}, "", "")'
     return expr
+
+
+def union_series(series: Iterable[Mapping[str, str]]) -> str:
+    """Return PromQL for series with these labels and the value 1."""
+    return "\nor\n".join(add_labels("vector(1)", labels) for labels in series)

@@ -118,4 +118,4 @@ def _find_path(start: str, end: str, needs: Mapping[str, Sequence[str]]) -> list
 
 
 def _info_recording(about: str, series: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    return {"expr": "\nor\n".join(formatting.add_labels("vector(1)", labels) for labels in series), "about": about}
+    return {"expr": formatting.union_series(series), "about": about}

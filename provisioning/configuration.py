@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
-from deckwatch.provisioning import host_targets, prometheus_settings, scrape_targets
+from deckwatch.provisioning import host_targets, prometheus_settings, scrape_targets, sites
 from deckwatch.provisioning.storage import read_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.project import Project
@@ -41,9 +41,9 @@ class Folder:
 
 
 def render_files(
-    project: Project, folders: Sequence[Folder], renderer: Renderer, build: BuildSettings
+    project: Project, folders: Sequence[Folder], renderer: Renderer, build: BuildSettings, expressions: Iterable[str]
 ) -> list[Artifact]:
-    """Return prometheus.yml and the provisioning files."""
+    """Return prometheus.yml and the provisioning files; `expressions` are the PromQL of the bundle."""
     jobs, storage = load_contract()["jobs"], read_storage(project)
     settings = {
         "interval": build.interval,
@@ -64,6 +64,7 @@ def render_files(
             "grafana": _server_settings(build.addresses.internal_grafana),
             "prometheus": _server_settings(build.addresses.internal_prometheus),
         },
+        "sites": sites.build_job(project, expressions),
         "others": _read_other_settings(project, build, storage),
         "evaluates": not (storage and storage.evaluates),
     }

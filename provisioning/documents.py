@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from deckwatch.alerting import health, objectives, read_topics
+from deckwatch.alerting import health, objectives, read_topics, sites
 from deckwatch.core.problems import did_you_mean, nearest_word
 from deckwatch.core.project import FILE
 from deckwatch.dashboards.datasources import NAMES
@@ -49,7 +49,7 @@ class TopicGenerator(Protocol):
 # Shipped sets whose panels query another data source than Prometheus, each with the kind that it needs.
 SETS_BY_DATA_SOURCE = {"logs": "loki", "traces": "jaeger"}
 
-_GENERATORS: tuple[TopicGenerator, ...] = (objectives, health)
+_GENERATORS: tuple[TopicGenerator, ...] = (objectives, health, sites)
 
 
 @dataclass
@@ -84,7 +84,10 @@ def load_documents(project: Project) -> Documents:
     documents.topics += [document for topics in generated.values() for document in topics]
     sets = _with_data_sources(_with_generated(sets, generated), project)
     excluded = {*dashboards.list_sets()}.difference(sets)
-    topics = read_topics.shipped_documents(_topics_of_sets(sets))
+    names = _topics_of_sets(sets)
+    if sites.read_sites(project):  # whose totals have the same names; its own hosts are on its other dashboards
+        names = {name for name in names if not sites.is_total_topic(name)}
+    topics = read_topics.shipped_documents(names)
     documents.topics += [topic for topic in topics if topic.data.get("dashboard") not in excluded]
     documents.files += dashboards.load_shipped(sets)
     documents.shipped = {document.file for document in _list_documents(documents)}

@@ -28,6 +28,7 @@ from deckwatch.provisioning import (
     prometheus_settings,
     scrape_options,
     scrape_targets,
+    sites,
     storage,
     unread_files,
 )
@@ -185,6 +186,7 @@ def _run_checks(project: Project, settings: BuildSettings, vocabulary: Vocabular
     yield from scrape_options.find_problems(project, settings.targets, settings.interval_seconds)
     yield from storage.find_problems(project)
     yield from alloy.find_problems(project)
+    yield from sites.find_problems(project)
     yield from probe_intervals.find_problems(
         project, vocabulary.catalog, models.alerts.groups, settings.interval_seconds
     )

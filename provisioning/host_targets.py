@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.exporter import host_list, placement
@@ -11,12 +12,13 @@ from deckwatch.provisioning import discovered_hosts
 from deckwatch.provisioning.pki import project_certificates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from deckwatch.core.project import Project
     from deckwatch.core.yaml_file import Path
 
 ACCESS = "__tmp_access"  # Prometheus reserves the prefix __tmp_ for users
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,23 @@ def declared_hosts(project: Project) -> list[Host]:
 
 def read_accesses(project: Project) -> list[Access]:
     """Return the distinct ways to authenticate to the protected machines of `hosts:`."""
+    return list_accesses((host.name, read_access(project, host.entry)) for host in host_list.read_hosts(project).hosts)
+
+
+def list_accesses(configs: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Access]:
+    """Return the distinct parts of scrape configurations that are not empty, with the first name of each."""
     accesses: list[Access] = []
-    for host in host_list.read_hosts(project).hosts:
-        config = read_access(project, host.entry)
+    for name, config in configs:
         if config and all(config != access.config for access in accesses):
-            accesses.append(Access(str(len(accesses) + 1), host.name, config))
+            accesses.append(Access(str(len(accesses) + 1), name, config))
     return accesses
+
+
+def parse_address(url: str) -> str:
+    """Return the host:port of a URL, with the scheme's default port."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port or _PORTS[parts.scheme]}"
 
 
 def read_discoveries(project: Project) -> list[dict[str, Any]]:

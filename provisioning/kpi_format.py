@@ -54,7 +54,7 @@ def format_value(value: float, unit: str, decimals: int | None = None) -> str:
         return f"{_round_text(percent) if decimals is None else format(percent, f'.{decimals}f')} %"
     if unit in _SECONDS:
         return _format_seconds(value * _SECONDS[unit])
-    if unit.startswith("dateTime"):
+    if unit.startswith(("dateTime", "time:")):
         return (
             datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M")
             if abs(value) < 4e12

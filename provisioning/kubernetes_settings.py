@@ -105,6 +105,10 @@ def find_problems(project: Project) -> Iterator[Problem]:
         elif kubernetes_pages.is_left_out(entry):
             message = "the export for Kubernetes leaves out pages with authentication, headers or TLS settings"
             yield problem(("scrape", index), message, "write a ScrapeConfig with a Secret")
+    if "sites" in project.data:
+        yield problem(
+            ("sites",), "the export for Kubernetes leaves out the scrape job of sites", "write a ScrapeConfig"
+        )
     folders = [f"{secret['path'].rstrip('/')}/" for secret in block.get("secrets", ())]
     variables = {entry["variable"] for entry in block.get("environment", ())}
     for key, value in project.data.get("watch", {}).items():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.contract import load_contract
 from deckwatch.core.problems import Problem
+from deckwatch.provisioning.sent_series import keep_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 RETENTION_SINCE = "3.11"
 _RETENTION = {"retention": "time", "retention_size": "size"}
-_FIXED_JOBS = ("app", "prometheus", "alertmanager")  # besides those of the contract
+_FIXED_JOBS = ("app", "prometheus", "alertmanager", "sites")  # besides those of the contract
 # Keys of Prometheus' configuration whose value is a secret; each has a variant that names a file.
 _SECRETS = frozenset(("password", "credentials", "bearer_token", "client_secret", "secret_key", "service_account_key"))
 
@@ -57,7 +58,9 @@ def exemplar_flags(project: Project) -> list[str]:
 
 
 def _render_receiver(entry: Mapping[str, Any]) -> dict[str, Any]:
-    rendered = {key: value for key, value in entry.items() if key != "bearer_token_file"}
+    rendered = {key: value for key, value in entry.items() if key not in ("bearer_token_file", "series")}
+    if kept := keep_series(entry.get("series", "all")):
+        rendered["write_relabel_configs"] = [*kept, *entry.get("write_relabel_configs", ())]
     if "bearer_token_file" in entry:
         rendered["authorization"] = {"credentials_file": entry["bearer_token_file"]}
     return rendered

@@ -18,6 +18,7 @@ from deckwatch.provisioning import (
     metric_catalog,
     requirements_reference,
     schemas,
+    sites_reference,
 )
 from deckwatch.provisioning.insights import read as insights
 from deckwatch.provisioning.insights.wording import format_quantity
@@ -42,6 +43,7 @@ def build_pages() -> list[Artifact]:
         "deviations.md": _deviations_page(),
         "dialects.md": dialect_reference.build_page(),
         "grafana.md": grafana_reference.build_page(),
+        "sites.md": sites_reference.build_page(),
         "five-systems.md": requirements_reference.build_page(),
     }
     return [Artifact(name, HEAD + "\n".join(lines) + "\n") for name, lines in pages.items()]

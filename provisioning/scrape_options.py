@@ -15,7 +15,7 @@ from deckwatch.core import promql, targets, units
 from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from deckwatch.core.project import Project
     from deckwatch.core.targets import Targets
@@ -31,6 +31,7 @@ _HEADERS_SINCE = "2.55"  # http_headers
 _FLOATS_SINCE = "3.0"  # since when Prometheus writes the bucket of a second as le="1.0"
 _LABEL_NAME = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 _WINDOW_SECONDS = 300  # of rates in rules, and how long Prometheus takes a sample for current
+_RATE_GAPS = "graphs and alerts on these metrics have gaps: a rate over 5 minutes needs two samples"
 
 
 def read_options(project: Project, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,30 +98,40 @@ def find_problems(project: Project, versions: Targets, interval_seconds: float) 
     """Yield the problems of options that the schema does not catch; `interval_seconds` is that of other targets."""
     for index, entry in enumerate(project.data.get("scrape", ())):
         here: Path = ("scrape", index)
-        if "tls_config" in entry and any(url.startswith("http:") for url in list_urls(entry)):
-            message, hint = "tls_config has no effect over http", "the address must begin with https:"
-            yield project.document.problem((*here, "tls_config"), message, hint, key=True)
+        yield from find_access_problems(project, here, list_urls(entry))
         if "headers" in entry:
             place = project.document.place((*here, "headers"), key=True)
             yield from versions.problems_if_older("prometheus", _HEADERS_SINCE, "headers", place)
-        yield from _interval_problems(project, here, entry, interval_seconds)
+        yield from find_interval_problems(project, here, interval_seconds)
         for key in RELABELLING:
             for step, config in enumerate(entry.get(key, ())):
                 if "regex" in config and (fault := find_regex_fault(str(config["regex"]))):
                     yield project.document.problem((*here, key, step, "regex"), fault)
 
 
-def _interval_problems(
-    project: Project, here: Path, entry: Mapping[str, Any], interval_seconds: float
+def find_access_problems(project: Project, here: Path, urls: Iterable[str]) -> Iterator[Problem]:
+    """Yield a tls_config in the entry at `here` that has no effect on one of its addresses."""
+    path = (*here, "tls_config")
+    if "tls_config" in project.document.value_at(here) and any(url.startswith("http:") for url in urls):
+        message, hint = "tls_config has no effect over http", "the address must begin with https:"
+        yield project.document.problem(path, message, hint, key=True)
+
+
+def find_interval_problems(
+    project: Project, here: Path, interval_seconds: float, gaps: str = _RATE_GAPS
 ) -> Iterator[Problem]:
+    """Yield a timeout above the interval, and an interval too long for the lookback of Prometheus.
+
+    `interval_seconds` is the interval of an entry that sets none; `gaps` is what a longer one causes.
+    """
+    entry = project.document.value_at(here)
     interval = units.parse_duration(entry["interval"]) if "interval" in entry else interval_seconds
     if "timeout" in entry and units.parse_duration(entry["timeout"]) > interval:
         message = f"the timeout is longer than the interval of {interval:g} s, which Prometheus rejects"
         yield project.document.problem((*here, "timeout"), message)
     if "interval" in entry and interval > _WINDOW_SECONDS / 2:
-        message = "graphs and alerts on these metrics have gaps: a rate over 5 minutes needs two samples"
         place = project.document.place((*here, "interval"))
-        yield Problem(place, message, "use at most 150s", severity="warning")
+        yield Problem(place, gaps, "use at most 150s", severity="warning")
 
 
 def find_regex_fault(regex: str) -> str:

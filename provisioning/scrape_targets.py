@@ -15,7 +15,7 @@ from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
 from deckwatch.exporter import placement, probe_entries
-from deckwatch.provisioning import host_targets, probe_intervals, scrape_options
+from deckwatch.provisioning import host_targets, probe_intervals, scrape_options, sites
 from deckwatch.provisioning.addresses import Addresses, read_addresses
 from deckwatch.provisioning.host_targets import ACCESS, Access, Host, Target
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from deckwatch.core.yaml_file import Path
 
 FOLDER = "prometheus/targets"
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,7 @@ class ScrapeTargets:
     prometheus: Sequence[Target] = ()
     alertmanager: Sequence[Target] = ()
     grafana: Sequence[Target] = ()
+    sites: Sequence[Target] = ()
 
     def target_files(self) -> list[Artifact]:
         """Return the files in the format of file_sd."""
@@ -58,6 +58,7 @@ class ScrapeTargets:
             "prometheus": self.prometheus,
             "alertmanager": self.alertmanager,
             "grafana": self.grafana,
+            **({"sites": self.sites} if self.sites else {}),
         }
         return [Artifact(f"{FOLDER}/{name}.yaml", _targets_yaml(targets)) for name, targets in groups.items()]
 
@@ -76,6 +77,7 @@ def compose_targets(project: Project, addresses: Addresses | None = None) -> Scr
         [_server_target(addresses.internal_prometheus or "http://prometheus:9090")],
         [_server_target(addresses.internal_alertmanager or "http://alertmanager:9093")],
         [_server_target(url) for url in _list_grafana_urls(addresses)],
+        sites.list_targets(project),
     )
 
 
@@ -88,7 +90,7 @@ def _list_grafana_urls(addresses: Addresses) -> list[str]:
 
 def _server_target(url: str) -> Target:
     """Return the target of a Prometheus, Alertmanager or Grafana; its instance is the host's name."""
-    return Target(_host_and_port(url), {"instance": urlsplit(url).hostname or url})
+    return Target(host_targets.parse_address(url), {"instance": urlsplit(url).hostname or url})
 
 
 def find_problems(project: Project) -> Iterator[Problem]:
@@ -149,14 +151,11 @@ def application_targets(project: Project) -> list[Target]:
 
 def application_accesses(project: Project) -> list[Access]:
     """Return the distinct options of pages in `scrape:`, named after the first page that has them."""
-    accesses: list[Access] = []
-    for entry in _list_pages(project):
-        config = scrape_options.read_options(project, entry)
-        if config and config not in [access.config for access in accesses]:
-            target = application_target(entry["service"], entry["url"], entry.get("instance"))
-            name = f"{entry['service']} {target.labels['instance']}"
-            accesses.append(Access(str(len(accesses) + 1), name, config))
-    return accesses
+    return host_targets.list_accesses(
+        (f"{entry['service']} {entry.get('instance') or host_targets.parse_address(entry['url'])}", options)
+        for entry in _list_pages(project)
+        for options in [scrape_options.read_options(project, entry)]
+    )
 
 
 def _list_pages(project: Project) -> list[dict[str, Any]]:
@@ -199,7 +198,7 @@ def _scrape_identities(project: Project) -> Iterator[tuple[Path, tuple[str, ...]
 
 def application_target(service: str, url: str, instance: str | None = None) -> Target:
     """Return the target of an application's page; `instance` defaults to host and port."""
-    parts, address = urlsplit(url), _host_and_port(url)
+    parts, address = urlsplit(url), host_targets.parse_address(url)
     labels = {"instance": instance or address, "service": service}
     labels["__metrics_path__"] = parts.path or "/metrics"
     if parts.scheme != "http":
@@ -207,13 +206,6 @@ def application_target(service: str, url: str, instance: str | None = None) -> T
     parameters, _ = scrape_options.split_parameters(url)
     labels |= {f"__param_{name}": value for name, value in parameters.items()}
     return Target(address, labels)
-
-
-def _host_and_port(url: str) -> str:
-    """Return the host:port of a URL, with the scheme's default port."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{host}:{parts.port or _PORTS[parts.scheme]}"
 
 
 def _targets_yaml(targets: Sequence[Target]) -> str:

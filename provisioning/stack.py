@@ -57,6 +57,11 @@ class Files:
         """The problems found while rendering."""
         return [*self.mixins.problems, *self.dashboards.problems, *self.alerts.problems]
 
+    def list_expressions(self) -> list[str]:
+        """Return the PromQL of all dashboards and rules; that of dashboards contains Grafana's variables."""
+        dashboards = [*self.dashboards.queries, *self.mixins.queries]
+        return [query.expr for query in dashboards] + [rule.expr for rule in (*self.alerts.queries, *self.mixins.rules)]
+
     def summarize(self, project: Project, settings: BuildSettings, examined: Examined) -> Checked:
         """Return the result of the checks and of rendering; raises InvalidInput if they found errors."""
         mixin_files = self.mixins if settings.form in ("provisioned", "v2", "git-sync", "kubernetes") else MixinFiles()
@@ -154,7 +159,9 @@ def _plan_files(project: Project, settings: BuildSettings, files: Files, rendere
             *files.mixins.artifacts,
             *(engine.render_rules([*files.alerts.artifacts, *files.mixins.artifacts]) if engine else ()),
             *(Artifact(f"{alerting_render.RUNBOOKS_FOLDER}/{file.path}", file.text) for file in files.alerts.runbooks),
-            *configuration.render_files(project, folders + files.mixins.folders, renderer, settings),
+            *configuration.render_files(
+                project, folders + files.mixins.folders, renderer, settings, files.list_expressions()
+            ),
             *scrape_targets.compose_targets(project, settings.addresses).target_files(),
             *_dialect_rules(project),
             *alloy.render_file(project),

@@ -12,6 +12,7 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.known_engines import load_engines
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.targets import is_rule_engine, parse_version
+from deckwatch.provisioning.sent_series import keep_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _PATH = ("build", "storage")
 _ACCESS = ("basic_auth", "authorization", "tls_config")
-RECORDED = ".+:.+|ALERTS(_FOR_STATE)?"  # names of recorded series, and of alerts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Storage:
     """The storage of a project. `access` are options of Prometheus' remote_write that authenticate it.
 
     Without a `tenant`, the engine's own default applies. `evaluates` tells whether the engine evaluates the rules,
-    `agent` whether Prometheus runs as an agent, `recorded` whether only recorded series are written.
+    `agent` whether Prometheus runs as an agent, `series` which series are written.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Storage:
     version: tuple[int, int] = (0, 0)
     evaluates: bool = False
     agent: bool = False
-    recorded: bool = False
+    series: str = "all"
     access: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -51,7 +51,7 @@ class Storage:
     @property
     def query_url(self) -> str:
         """The base of Prometheus' HTTP API, "" if Grafana asks Prometheus: the engine has recorded series only."""
-        if self.recorded:
+        if self.series != "all":
             return ""
         return self.query + self.engine.query_path.format(tenant=self.tenant or self.engine.default_tenant)
 
@@ -70,7 +70,7 @@ class Storage:
 
         A receiver that is full for a while answers 429. Without `retry_on_http_429` Prometheus drops these samples.
         """
-        kept = [{"source_labels": ["__name__"], "regex": RECORDED, "action": "keep"}] if self.recorded else []
+        kept = keep_series(self.series)
         return {
             "name": self.name,
             "url": self.write_url,
@@ -116,7 +116,7 @@ def read_storage(project: Project) -> Storage | None:
         version=parse_version(entry.get("version", engine.newest)),
         evaluates=is_rule_engine(entry),
         agent=bool(entry.get("agent")),
-        recorded=entry.get("series") == "recorded",
+        series=entry.get("series", "all"),
         access={key: entry[key] for key in _ACCESS if key in entry},
     )
 
@@ -132,14 +132,14 @@ def find_problems(project: Project) -> Iterator[Problem]:
         hint = did_you_mean(entry["engine"], engines) or f"expected one of {', '.join(engines)}"
         yield document.problem((*_PATH, "engine"), f"no engine is called {entry['engine']}", hint)
         return
-    if engine.separate_query and "query" not in entry and entry.get("series") != "recorded":
+    if engine.separate_query and "query" not in entry and entry.get("series", "all") == "all":
         message = f"{engine.title} answers queries at another address than it is written to"
         yield document.problem(_PATH, message, "add query: with that address", key=True)
     yield from _tenant_problems(project, entry, engine)
     if entry.get("agent") and entry.get("rules") == "prometheus":
         message = "an agent does not evaluate rules"
         yield document.problem((*_PATH, "rules"), message, "write rules: engine, or remove agent")
-    if entry.get("agent") and entry.get("series") == "recorded":
+    if entry.get("agent") and entry.get("series", "all") != "all":
         message = "an agent records no series, so that nothing would be written"
         yield document.problem((*_PATH, "series"), message, "remove agent, or write series: all")
     if "tls_config" in entry and entry["write"].startswith("http:"):

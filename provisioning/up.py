@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.exporter import config
-from deckwatch.provisioning import host_targets, prometheus_settings, scrape_targets, servers, stack
+from deckwatch.provisioning import host_targets, prometheus_settings, scrape_targets, servers, sites, stack
 from deckwatch.provisioning.addresses import LINK_NAMES, Addresses, read_addresses
 from deckwatch.provisioning.build_settings import read_settings
 from deckwatch.provisioning.host_targets import Host, Target
@@ -170,6 +170,7 @@ class LocalStack:
             self._own_target(PROMETHEUS),
             self._own_target(ALERTMANAGER),
             self._own_target(GRAFANA),
+            sites.list_targets(self.project),
         )
 
     def _own_target(self, name: str) -> list[Target]:

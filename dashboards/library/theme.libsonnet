@@ -133,6 +133,9 @@ local transformations = import 'transformations.libsonnet';
     options: { match: 'null+nan', result: { text: $.get(spec, 'no_data_text', 'No data'), color: $.colors.unknown, index: 99 } },
   }],
 
+  // An empty cell of a table has no colour either, and NaN is no figure.
+  blank:: [{ type: 'special', options: { match: 'null+nan', result: { text: '', color: 'transparent', index: 99 } } }],
+
   // The field configuration of a panel: unit, colours, thresholds. `color` is Grafana's colour mode; the type adds
   // `custom` and `extra`, which are value mappings.
   fieldConfig(spec, color, custom={}, extra=[]):: {
@@ -180,6 +183,12 @@ local transformations = import 'transformations.libsonnet';
   // Override properties of a series: {color, style, axis, negative_y}.
   looks(options):: std.flattenArrays([
     if std.objectHas(options, 'color') then [{ id: 'color', value: { mode: 'fixed', fixedColor: options.color } }] else [],
+    // Grafana fills with a transparent colour as with black, so that a series which only moves the next one needs more.
+    if $.get(options, 'color', '') == 'transparent' then [
+      { id: 'custom.fillOpacity', value: 0 },
+      { id: 'custom.lineWidth', value: 0 },
+      { id: 'custom.hideFrom', value: { legend: true, tooltip: true, viz: false } },
+    ] else [],
     if std.objectHas(options, 'style') then $.styles[options.style] else [],
     if std.objectHas(options, 'axis') then [{ id: 'custom.axisPlacement', value: options.axis }] else [],
     if $.get(options, 'negative_y', false) then [{ id: 'custom.transform', value: 'negative-Y' }] else [],

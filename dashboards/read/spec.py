@@ -124,12 +124,16 @@ class PanelSpec:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceSpec:
-    """A variable for a label, chosen at the top of the dashboard; its values come from `metric` if given."""
+    """A variable for a label, chosen at the top of the dashboard; its values come from `metric` if given.
+
+    With `filters`, queries of an unscoped dashboard are filtered by it too.
+    """
 
     label: str
     path: Path
     title: str = ""
     metric: str | None = None
+    filters: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,13 @@ def _read_choices(options: Options, section: Path) -> tuple[tuple[ChoiceSpec, ..
         elif isinstance(item, dict) and "label" in item:
             choice = Options(item)
             choices.append(
-                ChoiceSpec(choice.get_text("label"), path, choice.get_text("title"), choice.get_optional_text("from"))
+                ChoiceSpec(
+                    choice.get_text("label"),
+                    path,
+                    choice.get_text("title"),
+                    choice.get_optional_text("from"),
+                    choice.get_value("filters") is True,
+                )
             )
         else:
             inputs.append(_read_input(as_object(item)))

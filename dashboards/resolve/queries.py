@@ -141,7 +141,11 @@ class Resolver:
         names = {query.text.strip().rpartition(".")[0] for query in panel.queries}
         if reference is not None and reference.aspect and len(names) == 1 and spec.title is None:
             name = reference.aspect  # p50, p95 and p99 of one signal need not repeat its name
-        return legends.build_legend(template, labels, name=name, several=len(panel.queries) > 1)
+        several = len(panel.queries) > 1
+        # Grafana would name a single series without labels by its whole expression.
+        return legends.build_legend(
+            template, labels, name=name or ("" if several else panel.title or ""), several=several
+        )
 
     def _find_reference(self, panel: PanelSpec, spec: QuerySpec) -> Reference | None:
         """Return the signal or metric that a text names; None for PromQL. Raises UnknownSignal."""

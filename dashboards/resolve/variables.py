@@ -71,9 +71,9 @@ class Scope:
 
         `further` are the names of a section's variables.
         """
-        if self.dashboard.unscoped:
-            return []
         names = dict.fromkeys((*self.choices, *further))
+        if self.dashboard.unscoped:
+            names = dict.fromkeys(choice.label for choice in self.choices.values() if choice.filters)
         return [f'{name}=~"${name}"' for name in names if self._has_label(selector.metric, name)]
 
     def for_row(self, row: Row) -> Callable[[str], str]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deckwatch.cli._options import OutputPath
+
 if TYPE_CHECKING:
     from deckwatch.provisioning.dashboard_conversion import ConvertedDashboard, Target
 
@@ -29,7 +31,7 @@ class _Convert(click.Command):
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     show_default="standard output",
     help="Output file, in YAML if its name ends in .yaml or .yml, or folder; it is made if its name has no suffix.",
 )

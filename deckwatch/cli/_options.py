@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -34,6 +35,16 @@ def timeout_option(default: float, text: str, *, least: float = 0.1) -> Callable
         metavar="SECONDS",
         help=text,
     )
+
+
+class OutputPath(click.Path):
+    """A path to write to; `-`, as everywhere, is standard output, which is None here."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return None if value == "-" else super().convert(value, param, ctx)
 
 
 def former_option(old: str, new: str, *, is_flag: bool = False) -> Callable[[Decorated], Decorated]:

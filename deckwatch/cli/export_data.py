@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from deckwatch.cli._options import OutputPath
 from deckwatch.core.problems import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from deckwatch.provisioning.data_export.export import Export
@@ -56,9 +57,7 @@ class _Format(click.ParamType[str]):
     help="Time zone of times without an offset and of times in the file, such as Europe/Berlin.",
 )
 @click.option("--format", "output", type=_Format(), default="csv", show_default=True, help="Format of the file.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", show_default="standard output", help="File to write."
-)
+@click.option("--out", type=OutputPath(), metavar="FILE", show_default="standard output", help="File to write.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @click.option(
     "--prometheus", metavar="URL", default="http://127.0.0.1:9090", show_default=True, help="Address of Prometheus."

@@ -22,6 +22,7 @@ GRAFANA = {
     "hours": "h",
     "days": "d",
     "timestamp": "dateTimeAsIso",
+    "date": "time:YYYY-MM-DD",
     "ago": "dateTimeFromNow",
     "bytes": "bytes",
     "bits": "bits",

@@ -89,7 +89,7 @@ def strip_prefix(body: bytes) -> bytes:
     """Return the message after its prefix; raises UnexpectedAnswer."""
     message = body[_PREFIX_BYTES:]
     if len(body) < _PREFIX_BYTES or body[0] or len(message) != int.from_bytes(body[1:_PREFIX_BYTES]):
-        raise UnexpectedAnswer("the answer is no message of gRPC")
+        raise UnexpectedAnswer("the answer is not a gRPC message")
     return message
 
 

@@ -54,5 +54,5 @@ def decode_response(body: bytes) -> str:
     fields = protobuf_wire.decode_fields(grpc_call.strip_prefix(body))
     number = protobuf_wire.get_number(fields, _STATUS_FIELD)
     if not 0 <= number < len(HEALTH_STATUSES):
-        raise UnexpectedAnswer("the answer is no health check")
+        raise UnexpectedAnswer(f"the answer has the unknown health status {number}")
     return HEALTH_STATUSES[number]

@@ -46,7 +46,7 @@ def format_quantity(value: float, unit: str) -> str:
             return format_length(value)
         case "ratio":
             return _format_share(value)
-        case "timestamp":
+        case "timestamp" | "date":
             return _format_date(value)
         case "count" | "none" | "":
             return _format_count(value)

@@ -8,6 +8,7 @@
 //   evaluates: whether Prometheus evaluates the rules
 //   discoveries: [{name, config}] for hosts that Prometheus discovers; config has *_sd_configs and relabel_configs
 //   servers: {prometheus, alertmanager, grafana}, each {scheme, path} of its address, '' for the defaults
+//   sites: {path, interval, match: names of series, accesses: as those of hosts}, {} without sites
 //   engines: [{docker, network?, config, speaks?, others?}]; scrape_label: the container label with port and path of its
 //     page, as 8000/metrics; speaks_label: that with its dialect. `speaks` is the dialect of the containers of this entry,
 //     `others` the dialects of which each has an entry of its own.
@@ -57,6 +58,17 @@ local otherJob(name, file) = { job_name: name, file_sd_configs: targets(file) };
 local serverJob(name, server) = otherJob(name, name) {
   [if server.scheme != '' then 'scheme']: server.scheme,
   [if server.path != '' then 'metrics_path']: server.path + '/metrics',
+};
+
+// Other Prometheus servers, by federation. `honor_labels` keeps the labels of the site, `job` and `instance` among them.
+// The samples get the time of the scrape: series with times of their own have no staleness markers, so that a site that
+// is down would show its last values for five minutes, and those of a site whose clock is wrong may be rejected.
+local sitesJob(sites) = otherJob('sites', 'sites') {
+  metrics_path: sites.path,
+  params: { 'match[]': sites.match },
+  honor_labels: true,
+  honor_timestamps: false,
+  scrape_interval: sites.interval,
 };
 
 local escaped(name) = std.join('', [if std.member('.+*?()[]{}|^$\\', c) then '\\' + c else c for c in std.stringChars(name)]);
@@ -122,5 +134,6 @@ function(settings) {
     + withAccesses(otherJob('app', 'applications'), settings.application_accesses, settings)
     + [engineJob(engine, settings) for engine in settings.engines]
     + [serverJob(name, settings.servers[name]) for name in ['prometheus', 'alertmanager', 'grafana']]
+    + (if settings.sites == {} then [] else withAccesses(sitesJob(settings.sites), settings.sites.accesses, settings))
     + std.get(settings.others, 'scrape_configs', []),
 }

@@ -33,9 +33,9 @@ UNSCOPED = {
     ("monitoring", "Share of the team"),
     ("monitoring", "Found by monitoring"),
 }
-# Dashboards of recordings of components and objectives, or of all targets at once, which belong to no single one.
-WITHOUT_TARGET = {"health", "objectives", "alerts", "on-call", "historical"}
-WITHOUT_VARIABLES = {"health", "alerts", "on-call", "historical"}
+# Dashboards of recordings of components, objectives and sites, or of all targets at once, which belong to no one.
+WITHOUT_TARGET = {"health", "objectives", "alerts", "on-call", "historical", "sites"}
+WITHOUT_VARIABLES = {"health", "alerts", "on-call", "historical", "sites"}
 MAX_LETTERS, MAX_RULES = 40, 20
 
 

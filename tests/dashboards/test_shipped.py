@@ -12,8 +12,8 @@ from deckwatch.dashboards import grafana_units
 from deckwatch.dashboards.read import files
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
-# Recordings of whole components, and alerts about whole services, belong to no single target.
-WITHOUT_TARGET = {"health", "objectives", "alerts", "on-call", "historical"}
+# Recordings of whole components and sites, and alerts about whole services, belong to no single target.
+WITHOUT_TARGET = {"health", "objectives", "alerts", "on-call", "historical", "sites"}
 MAX_QUERIES = 25  # on opening
 # Ids that Grafana 10.4 has and dashboard-linter does not know.
 NOT_LINTED = set(
@@ -240,6 +240,7 @@ def test_the_overview_has_no_marks_of_alerts(models):
         "on-call",
         "historical",
         "capacity",
+        "sites",
     }
 
 

@@ -112,7 +112,7 @@ def test_applications_that_fail_are_slow_are_gone_or_run_out(shop, authority, al
     places = {"shop": shop, "port": port, "tls": tls, "desk": page, "till": till[0]}
     project_text = PROJECT.format(**places, authority=authority.certificate)
     with desk, cart, login(SOON_DAYS), customers(shop, BROKEN), contextlib.ExitStack() as visitors:
-        chain = alarm("", project=project_text, hurried=True)
+        chain = alarm("", project=project_text, hurried=True, alerts=FAULTS)
         chain.wait_for_series("count(probe_success == 1) == 3")
         cart.stop()
         psutil.Process(desk.process.pid).rlimit(psutil.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))

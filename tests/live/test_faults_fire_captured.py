@@ -99,7 +99,7 @@ def test_faults_that_cannot_be_caused_here_come_from_a_captured_page(alarm):
     faults = {name: {"instance": "deck-2"} for name in CAPTURED}
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        chain = alarm("", {"deck-2": f"127.0.0.1:{server.server_address[1]}"}, hurried=True)
+        chain = alarm("", {"deck-2": f"127.0.0.1:{server.server_address[1]}"}, hurried=True, alerts=faults)
         chain.wait_for_series('node_timex_offset_seconds{instance="deck-2"}')
         chain.end(faults)
         broken.set()

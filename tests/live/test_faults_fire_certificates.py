@@ -64,7 +64,7 @@ def exporters(tmp_path):
 def test_only_exporters_of_our_authority_are_read_and_one_that_expires_is_reported(exporters, alarm, eventually):
     folder, ports = exporters
     project = PROJECT.format(folder=folder / "pki", ports=ports)
-    chain = alarm("", project=project, hurried=True)
+    chain = alarm("", project=project, hurried=True, alerts=FAULTS)
     chain.wait_for_series('count(up{job="node", instance=~"web-[12]"} == 1) == 2')
     chain.fire(FAULTS)
     assert not chain.query('ALERTS{alertname="ExporterCertificateExpires", instance="web-2"}')

@@ -25,7 +25,7 @@ FAULTS = {
 
 
 def test_containers_that_end_loop_eat_and_are_sick(engine, alarm):
-    chain = alarm(engine.url, hurried=True)
+    chain = alarm(engine.url, hurried=True, alerts=FAULTS)
     chain.wait_for_series('deckwatch_collector_success{collector="container_state"} == 1')
 
     shop = engine.run("exit 3", name="shop", labels={"deckwatch.expected": "running"})

@@ -72,7 +72,13 @@ def watched(engine, alarm, serving, beside, page):
     """`deck-2` can be ended; `deck-3` is `beside`."""
     elsewhere = serving("")
     addresses = {"deck-2": elsewhere.address, "deck-3": beside.address}
-    chain = alarm(engine.url, addresses, project=PROJECT.format(budget=BUDGET, page=page[0]), hurried=True)
+    chain = alarm(
+        engine.url,
+        addresses,
+        project=PROJECT.format(budget=BUDGET, page=page[0]),
+        hurried=True,
+        alerts=FAULTS | NEVER_ENDS,
+    )
     return chain, elsewhere
 
 

@@ -141,7 +141,7 @@ def machines(limits, alarm, serving, beside, started_just_now):
     """A chain over this machine, over it with the disks, and over it as if it had just been started."""
     port = free_port()
     hosts = {"deck-2": beside.address, "deck-3": f"127.0.0.1:{port}"}
-    chain = alarm("", hosts, project=limits, hurried=True)
+    chain = alarm("", hosts, project=limits, hurried=True, alerts=FAULTS)
     chain.wait_for_series('node_filesystem_avail_bytes{instance="deck-2", mountpoint=~".*/full"}')
     serving("", through=started_just_now, port=port)
     return chain

@@ -45,7 +45,7 @@ def written(log, line):
 def test_a_log_of_another_format(alarm, tmp_path):
     log = tmp_path / "access.log"
     log.touch()
-    chain = alarm("", project=PROJECT.format(folder=tmp_path), hurried=True)
+    chain = alarm("", project=PROJECT.format(folder=tmp_path), hurried=True, alerts=FAULTS)
     with written(log, OTHER):
         chain.wait_for_series('deckwatch_log_unmatched_lines_total{service="shop"} > 0')
         chain.fire(OTHER_FORMAT)
@@ -56,7 +56,7 @@ def test_a_log_of_another_format(alarm, tmp_path):
 def test_a_log_that_does_not_exist(alarm, tmp_path):
     (tmp_path / "error.log").touch()
     second = "    - {{service: shop, file: {folder}/error.log, format: text, state: {folder}/state}}\n"
-    chain = alarm("", project=(PROJECT + second).format(folder=tmp_path), hurried=True)
+    chain = alarm("", project=(PROJECT + second).format(folder=tmp_path), hurried=True, alerts=FAULTS)
     chain.wait_for_series('deckwatch_log_missing{service="shop"} == 1')
     chain.fire(MISSING)
     (tmp_path / "access.log").touch()

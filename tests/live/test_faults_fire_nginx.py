@@ -53,7 +53,7 @@ def test_a_server_that_drops_connections_and_one_that_has_ended(alarm, nginx_ser
     port = free_port()
     few = nginx_server(tmp_path, port, SERVER, events=f"worker_connections {CONNECTIONS};")
     with few:
-        chain = alarm("", project=PROJECT.format(port=port), hurried=True)
+        chain = alarm("", project=PROJECT.format(port=port), hurried=True, alerts=FAULTS)
         chain.wait_for_series('nginx_up{service="shop"} == 1')
         with visitors(port):
             chain.fire(DROPS)

@@ -127,7 +127,7 @@ def test_servers_that_are_locked_crowded_old_behind_and_gone(servers, alarm, tmp
     shop, replica = servers["shop-db"], servers["shop-db-2"]
     shop.sql("GRANT pg_write_server_files TO deckwatch")
     servers["old"].sql("REVOKE pg_monitor FROM deckwatch")
-    chain = alarm("", project=PROJECT % "\n".join(entries), hurried=True)
+    chain = alarm("", project=PROJECT % "\n".join(entries), hurried=True, alerts=FAULTS)
     chain.wait_for_series(f"count(pg_up == 1) == {len(servers)}")
     chain.wait_for_series('pg_stat_database_deadlocks{server="shop-db", datname="shop"} == 0')
 

@@ -39,7 +39,7 @@ def test_processes_that_are_missing_or_have_no_descriptors_left(alarm, tmp_path)
 
     with start("mailer", SLEEPS), start("opener", OPENS) as opener:
         psutil.Process(opener.process.pid).rlimit(psutil.RLIMIT_NOFILE, (LIMIT, LIMIT))
-        chain = alarm("", project=PROJECT, hurried=True)
+        chain = alarm("", project=PROJECT, hurried=True, alerts=FAULTS)
         chain.wait_for_series('namedprocess_namegroup_num_procs{groupname="mailer"} == 1')
         chain.fire(FAULTS)
         opener.stop()

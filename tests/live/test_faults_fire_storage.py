@@ -49,7 +49,7 @@ def fire_alone(chain, name):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
 def test_a_storage_that_rejects_delays_or_is_silent_and_a_full_disk(alarm, remote_receiver, small_disk, eventually):
-    chain = alarm("", project=PROJECT.format(url=remote_receiver.url), hurried=True, database=small_disk)
+    chain = alarm("", project=PROJECT.format(url=remote_receiver.url), hurried=True, alerts=FAULTS, database=small_disk)
     eventually(lambda: remote_receiver.accepted)
     assert remote_receiver.paths == {"/api/v1/push"}
     remote_receiver.status = 400

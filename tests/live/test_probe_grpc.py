@@ -86,7 +86,7 @@ def test_servers_that_are_no_grpc_servers(nginx, probe):
     assert probe.reason(**entry) == "TLS"  # nginx refuses to speak HTTP/1.1 where HTTP/2 alone is on offer
 
 
-NOT_HEALTH = "the answer is no health check"
+MALFORMED = "the answer is not the message that the call returns"
 
 
 @pytest.mark.parametrize(
@@ -97,20 +97,20 @@ NOT_HEALTH = "the answer is no health check"
         ({"sends": answer(b"\x12\x03abc\x08\x01")}, ""),  # a field of a later version
         ({"sends": answer(b"\x11" + bytes(8) + b"\x08\x01\x1d" + bytes(4))}, ""),
         ({"sends": answer(b"")}, "health UNKNOWN, expected SERVING"),
-        ({"sends": answer(b"\x08\x04")}, NOT_HEALTH),
-        ({"sends": answer(b"\x08")}, NOT_HEALTH),
-        ({"sends": answer(b"\xff" * 20)}, NOT_HEALTH),
-        ({"sends": answer(b"\x12\x7fabc")}, NOT_HEALTH),
-        ({"sends": answer(b"\x0b\x01")}, NOT_HEALTH),
-        ({"sends": answer(b"\x08\x01", prefix=b"\1\0\0\0\2")}, "the answer is no message of gRPC"),
-        ({"sends": answer(b"\x08\x01", prefix=b"\0\0\0\0\3")}, "the answer is no message of gRPC"),
+        ({"sends": answer(b"\x08\x04")}, "the answer has the unknown health status 4"),
+        ({"sends": answer(b"\x08")}, MALFORMED),
+        ({"sends": answer(b"\xff" * 20)}, MALFORMED),
+        ({"sends": answer(b"\x12\x7fabc")}, MALFORMED),
+        ({"sends": answer(b"\x0b\x01")}, MALFORMED),
+        ({"sends": answer(b"\x08\x01", prefix=b"\1\0\0\0\2")}, "the answer is not a gRPC message"),
+        ({"sends": answer(b"\x08\x01", prefix=b"\0\0\0\0\3")}, "the answer is not a gRPC message"),
         ({"sends": answer(b"\x08\x01", code=b"13")}, "gRPC status 13 (INTERNAL)"),
         ({"sends": answer(b"\x08\x01", code=b"99")}, "gRPC status 2 (UNKNOWN)"),
         ({"sends": answer(b"\x08\x01", code=b"9" * 50)}, "gRPC status 2 (UNKNOWN)"),
         ({"sends": answer(b"\x08\x01", code=b"ok")}, "gRPC status 2 (UNKNOWN)"),
         ({"sends": HEAD + frame(0, 1, b"\0\0\0\0\2\x08\x01")}, "gRPC status 2 (UNKNOWN)"),  # no code
         ({"sends": HEAD + frame(0, 0, b"\0\0\0\0\2\x08\x01")}, "answer cut short"),
-        ({"sends": HEAD, "endless": frame(0, 0, bytes(1000))}, "the answer is too large for a health check"),
+        ({"sends": HEAD, "endless": frame(0, 0, bytes(1000))}, "the answer is too large"),
         ({"sends": HEAD, "holds": True}, "no answer in time"),
         ({"sends": SETTINGS + frame(1, 5, b"\x8d")}, "gRPC status 12 (UNIMPLEMENTED)"),  # status 404
     ],

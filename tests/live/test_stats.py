@@ -54,7 +54,8 @@ def test_every_value_is_that_of_an_independent_query(week, project):
     found = json.loads(run(project, "show", "--format", "json", "--prometheus", week.url, "--range", "1d"))
     values = {(each["dashboard"], each["name"]): each["value"] for each in found}
     assert {each["dashboard"] for each in found} == {
-        *("Application", "Containers", "Database", "Health", "Host", "Memory", "Objectives", "Overview")
+        *("Alerts", "Application", "Capacity", "Containers", "Database", "Health"),
+        *("Host", "Memory", "Monitoring", "Objectives", "On call", "Overview"),
     }
     for key, query in {
         ("Host", "CPU web-1"): '1 - rate(node_cpu_seconds_total{mode="idle",instance="web-1"}[4m])',
@@ -89,7 +90,7 @@ def test_the_summary_fits_80_columns_and_is_plain(week, project):
     lines = printed.splitlines()
     assert max(map(len, lines)) <= 80
     assert "\x1b" not in printed
-    [disk] = [line for line in lines if line.startswith("  Fullest disk")]
+    [disk] = [line for line in lines if line.startswith("  Fullest disk web-1")]
     assert float(disk.split()[3]) == pytest.approx(64, abs=0.5)
     assert any(line.startswith("  Error budget left") and "critical" in line for line in lines)
     ascii_only = run(project, "summary", "--prometheus", week.url, PYTHONIOENCODING="ascii")

@@ -150,7 +150,7 @@ def test_pages_are_served_while_sources_die_or_are_locked(
 
 @pytest.mark.skipif(not FULL, reason="takes minutes: DECKWATCH_TRIALS=full")
 def test_kills_in_the_chain_lose_no_alert_and_resolve_none(engine, alarm, eventually) -> None:
-    chain = alarm(engine.url, hurried=True)
+    chain = alarm(engine.url, hurried=True, alerts=[FIRING])
     chain.wait_for_series("node_load1")
     wanted = {"restart_policy": {"Name": "no"}, "labels": {"deckwatch.expected": "running"}}
     engine.run("exit 3", name="shop", **wanted)

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 SYSTEMS = requirements_reference.load_systems()
 ROWS = [row for system in SYSTEMS for row in system.rows]
 PAGE = next(page.text for page in reference.build_pages() if page.path == "five-systems.md")
-OBJECTIVE = "objectives: {shop-available: {service: shop, target: 99.9%}}\n"
+OWN = "objectives: {shop-available: {service: shop, target: 99.9%}}\nsites: [{name: berlin}]\n"
 SOURCES = "build:\n  data_sources: {jaeger: {url: 'http://jaeger:16686'}, loki: {url: 'http://loki:3100'}}\n"
 FOLDERS = {
     "guide": "docs/guide/{}.md",
@@ -73,7 +73,7 @@ def bundle(tmp_path_factory) -> Bundle:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         if path.name == "deckwatch.yaml":
             assert "\nbuild:\n" in text
-            text = text.replace("\nbuild:\n", f"\n{SOURCES}", 1) + OBJECTIVE  # noqa: PLW2901
+            text = text.replace("\nbuild:\n", f"\n{SOURCES}", 1) + OWN  # noqa: PLW2901
         (folder / path).write_text(text, encoding="utf-8")
     loaded = project.load_project(folder, plugins.schema_fragments())
     built = stack.build(loaded)

@@ -106,7 +106,8 @@ local theme = import '../theme.libsonnet';
         colorMode: theme.get(options, 'color', 'value'),
         graphMode: if trend then 'area' else 'none',
         justifyMode: 'auto',
-        orientation: 'auto',
+        // The text of a limit is below its value: beside it, both would be too small on a narrow card.
+        orientation: if limits == [] then 'auto' else 'horizontal',
         // Where no direction is bad, a rise is neither good nor bad.
         percentChangeColorMode: if !change || bad == 'down' then 'standard' else if bad == 'up' then 'inverted' else 'same_as_value',
         reduceOptions: theme.reduce,

@@ -8,12 +8,27 @@ local cells = {
   shaded: { type: 'color-background', mode: 'gradient' },
   bar: { type: 'gauge', mode: 'basic', valueDisplayMode: 'text' },
   lcd: { type: 'gauge', mode: 'lcd', valueDisplayMode: 'text' },
+  sparkline: { type: 'sparkline', hideValue: false },
   json: { type: 'json-view' },
   image: { type: 'image' },
 };
 
-// Grafana names the value of a single query `Value`, those of several `Value #A`, `Value #B` …
-local column(spec, query) = if std.length(spec.queries) == 1 then 'Value' else 'Value #' + query.ref;
+local isSparkline(query) = theme.get(query, 'as', '') == 'sparkline';
+
+// Grafana names the value of a single query `Value`, those of several `Value #A`, `Value #B` …, and a sparkline `Trend #A`.
+local column(spec, query) =
+  if isSparkline(query) then 'Trend #' + query.ref
+  else if std.length(spec.queries) == 1 then 'Value'
+  else 'Value #' + query.ref;
+
+// The series of these queries become one row each. Without the filter, tables of a single time would be taken for series.
+local toSparklines(spec) =
+  local refs = [query.ref for query in spec.queries if isSparkline(query)];
+  if refs == [] then [] else [{
+    id: 'timeSeriesTable',
+    options: {},
+    filter: { id: 'byRefId', options: if std.length(refs) == 1 then refs[0] else '/^(?:%s)$/' % std.join('|', refs) },
+  }];
 
 local cell(query) =
   local colored = theme.hasThresholds(query) || std.length(theme.mappings(query)) > 0;
@@ -26,7 +41,7 @@ local override(query, valueOf) = {
   properties: [
     { id: 'unit', value: theme.get(query, 'unit', 'short') },
     { id: 'thresholds', value: theme.thresholds(query) },
-    { id: 'mappings', value: theme.mappings(query) },
+    { id: 'mappings', value: theme.mappings(query) + theme.blank },
     { id: 'custom.cellOptions', value: cell(query) },
   ] + (if std.objectHas(query, 'decimals') then [{ id: 'decimals', value: query.decimals }] else [])
     + (if barred(query) then [{ id: 'min', value: 0 }] else [])
@@ -55,7 +70,7 @@ local override(query, valueOf) = {
     ascending: { description: 'Sort lowest first.', type: 'boolean', default: false },
     names: {
       examples: [{ name: 'Container' }],
-      description: 'Titles of the columns that hold labels, such as {name: Container}; an empty title hides the column.',
+      description: 'Titles of the columns that hold labels, such as {name: Container}, also labels of a single query; an empty title hides the column.',
       type: 'object',
       additionalProperties: { type: 'string' },
     },
@@ -88,6 +103,8 @@ local override(query, valueOf) = {
     local capital(word) = std.asciiUpper(std.substr(word, 0, 1)) + std.substr(word, 1, std.length(word) - 1);
     local titleOf(label) = theme.get(names, label, capital(std.strReplace(label, '_', ' ')));
     local labels = theme.get(spec, 'by', []);
+    // Labels of single queries, which `by` of the table does not have.
+    local further = [label for label in std.objectFields(names) if !std.member(labels, label)];
     local sorted = local titles = theme.get(options, 'sort', []); if std.isString(titles) then [titles] else titles;
     local shown = [label for label in labels if titleOf(label) != ''];
     local columns = shown + [column(spec, query) for query in spec.queries];
@@ -109,9 +126,10 @@ local override(query, valueOf) = {
     local rowLabel = { matcher: { id: 'byName', options: titleOf(labels[0]) }, properties: [{ id: 'unit', value: 'string' }] };
     // The names of columns made of label values are unknown: the single query determines the style of all.
     local whole = if across == '' then {} else {
-      defaults+: { unit: spec.queries[0].unit, thresholds: theme.thresholds(spec.queries[0]), mappings: theme.mappings(spec.queries[0]) },
+      defaults+: { unit: spec.queries[0].unit, thresholds: theme.thresholds(spec.queries[0]), mappings: theme.mappings(spec.queries[0]) + theme.blank },
     };
-    theme.queried(spec, 'table', 'table', {
+    local queries = [query + (if isSparkline(query) then { query_type: 'range' } else {}) for query in spec.queries];
+    theme.queried(spec + { queries: queries }, 'table', 'table', {
       // Label columns have no override: as a number, the id 1234567890123 would be shown as 1.23 Tri.
       fieldConfig: theme.fieldConfig({ [if std.objectHas(spec, 'no_data_text') then 'no_data_text']: spec.no_data_text, unit: if foreign then theme.get(spec, 'unit', 'short') else 'string' }, { mode: 'thresholds' }, {
         align: 'auto',
@@ -142,13 +160,13 @@ local override(query, valueOf) = {
       transformations: if foreign then [] else if across != '' then [
         { id: 'groupingToMatrix', options: { columnField: across, rowField: labels[0], valueField: 'Value', emptyValue: 'empty' } },
         { id: 'organize', options: { excludeByName: {}, indexByName: {}, renameByName: { [sideways]: titleOf(labels[0]) } } },
-      ] else (if std.length(spec.queries) > 1 then [{ id: 'merge', options: {} }] else []) + [
+      ] else toSparklines(spec) + (if std.length(spec.queries) > 1 then [{ id: 'merge', options: {} }] else []) + [
         {
           id: 'organize',
           options: {
-            excludeByName: { Time: true } + { [label]: true for label in labels if titleOf(label) == '' },
+            excludeByName: { Time: true } + { [label]: true for label in labels + further if titleOf(label) == '' },
             indexByName: { [columns[i]]: i for i in std.range(0, std.length(columns) - 1) },
-            renameByName: { [label]: titleOf(label) for label in shown }
+            renameByName: { [label]: titleOf(label) for label in shown + further if titleOf(label) != '' }
                           + { [column(spec, query)]: query.title for query in spec.queries },
           },
         },
