@@ -1,4 +1,4 @@
-# Stages: `deckwatch` is the program; `shop`, `web-shop` and `api` are applications of examples that it monitors.
+# Stages: `deckwatch` is the program; `shop`, `web-shop`, `api` and `traces` are applications of examples that it monitors.
 FROM python:3.13.9-slim-trixie AS build
 WORKDIR /src
 RUN python -m venv /opt/deckwatch
@@ -47,6 +47,13 @@ COPY --from=build-shop /opt/deckwatch /opt/deckwatch
 COPY examples/api /api
 WORKDIR /api
 EXPOSE 8001
+
+FROM runtime AS traces
+COPY --from=build-shop /opt/deckwatch /opt/deckwatch
+COPY examples/traces /traces
+WORKDIR /traces
+EXPOSE 8000
+CMD ["uvicorn", "app:app", "--host", "0.0.0.0", "--port", "8000"]
 
 FROM runtime AS deckwatch
 COPY --from=build /opt/deckwatch /opt/deckwatch

@@ -51,6 +51,12 @@ def retention_flags(project: Project, targets: Targets) -> list[str]:
     return [f"--storage.tsdb.retention.{name}={value}" for name, value in read_retention(project).items()]
 
 
+def exemplar_flags(project: Project) -> list[str]:
+    """Return the flag with which Prometheus keeps exemplars, for a project that has traces for them to lead to."""
+    has_traces = "jaeger" in project.data.get("build", {}).get("data_sources", {})
+    return ["--enable-feature=exemplar-storage"] if has_traces else []
+
+
 def _render_receiver(entry: Mapping[str, Any]) -> dict[str, Any]:
     rendered = {key: value for key, value in entry.items() if key not in ("bearer_token_file", "series")}
     if kept := keep_series(entry.get("series", "all")):
