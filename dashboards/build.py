@@ -43,7 +43,7 @@ class Settings:
     """Settings of all dashboards.
 
     `own_panels` is a user's folder of panel files, `parts` are those that `use:` finds, `changes` the project's changes
-    by name.
+    by name. With `exemplars`, graphs of histograms show exemplars.
     """
 
     refresh: str = "30s"
@@ -56,6 +56,7 @@ class Settings:
     public: Mapping[str, tuple[Sequence[str], Place]] = field(default_factory=dict)
     layout: Layout = "wide"
     figures: Figures = "normal"
+    exemplars: bool = False
 
 
 @dataclass(frozen=True)
@@ -264,6 +265,7 @@ class _Builder:
             self.settings.refresh,
             variants=screens.list_variants(dashboard, self.settings.layout, self.settings.figures),
             panel_types=self.types,
+            exemplars=self.settings.exemplars,
         )
         return built, problems
 

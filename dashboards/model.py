@@ -48,7 +48,7 @@ class Built:
     """A dashboard with its queries resolved, by the path of their panel.
 
     `adjusted` keeps names that the project's changes would alter. `refresh` is the default interval. `panel_types`
-    are all types by name.
+    are all types by name. With `exemplars`, graphs of histograms show exemplars, which link to traces.
     """
 
     dashboard: Dashboard
@@ -60,6 +60,7 @@ class Built:
     adjusted: Adjusted = field(default_factory=Adjusted)
     variants: Sequence[ScreenVariant] = (ScreenVariant(),)
     panel_types: Mapping[str, PanelType] = field(default_factory=dict)
+    exemplars: bool = False
 
     def panel_name(self, panel: PanelSpec) -> str:
         """Return the name from which a panel's id is made: its `id`, or its keyword and title.

@@ -54,6 +54,7 @@ class BuildSettings:
     `limits` are the limits of signals and alerts by name, `thresholds` only those of signals; `public` are the values
     of variables in public dashboards. Each has its position. `collector_names` include prefixes of names.
     `disabled_alerts` are positions by alert name. `own_panels` is the project's folder of panel types, if it has one.
+    `data_sources` are the kinds that panels can query besides Prometheus.
     """
 
     engine: Engine
@@ -75,6 +76,7 @@ class BuildSettings:
     public: Mapping[str, tuple[Sequence[str], Place]]
     collectors: Sequence[str]
     collector_names: Sequence[str]
+    data_sources: frozenset[str]
     problems: Sequence[Problem]
 
     @property
@@ -123,6 +125,7 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
         public=_read_public_values(project),
         collectors=collectors,
         collector_names=collector_names,
+        data_sources=frozenset(build.get("data_sources", {})),
         problems=problems,
     )
 

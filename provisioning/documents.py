@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from deckwatch.alerting import health, objectives, read_topics, sites
 from deckwatch.core.problems import did_you_mean, nearest_word
 from deckwatch.core.project import FILE
+from deckwatch.dashboards.datasources import NAMES
 from deckwatch.dashboards.read import files as dashboards
 from deckwatch.dashboards.read import parts
 
@@ -45,6 +46,9 @@ class TopicGenerator(Protocol):
         """Yield problems of the section that its schema does not catch."""
 
 
+# Shipped sets whose panels query another data source than Prometheus, each with the kind that it needs.
+SETS_BY_DATA_SOURCE = {"logs": "loki", "traces": "jaeger"}
+
 _GENERATORS: tuple[TopicGenerator, ...] = (objectives, health, sites)
 
 
@@ -78,7 +82,7 @@ def load_documents(project: Project) -> Documents:
     generated = {module.TOPIC: module.build_documents(project) for module in _GENERATORS}
     documents.problems += [problem for module in _GENERATORS for problem in module.find_problems(project)]
     documents.topics += [document for topics in generated.values() for document in topics]
-    sets = _with_generated(sets, generated)
+    sets = _with_data_sources(_with_generated(sets, generated), project)
     excluded = {*dashboards.list_sets()}.difference(sets)
     names = _topics_of_sets(sets)
     if sites.read_sites(project):  # whose totals have the same names; its own hosts are on its other dashboards
@@ -134,6 +138,11 @@ def _read_include(project: Project, problems: list[Problem]) -> tuple[list[str] 
                 problems.append(project.document.problem(path, f"no such folder: {name}", "beside deckwatch.yaml"))
         elif name in known:
             sets.append(name)
+            kind = SETS_BY_DATA_SOURCE.get(name)
+            if kind is not None and kind not in project.data["build"].get("data_sources", {}):
+                message = f"the set {name} queries {NAMES[kind]}, which the project does not have"
+                hint = f"add build: data_sources: {{{kind}: {{url: …}}}}"
+                problems.append(project.document.problem(path, message, hint))
         else:
             hint = did_you_mean(name, known) or "a folder of your own ends with /"
             sets += filter(None, [nearest_word(name, known)])  # so that its contents are not unknown too
@@ -145,6 +154,12 @@ def _with_generated(sets: list[str] | None, generated: Mapping[str, list[Documen
     """Return the included sets, with those of generated topics only where the project has such topics."""
     chosen = [name for name in dashboards.list_sets() if name not in generated] if sets is None else sets
     return [*chosen, *(name for name, topics in generated.items() if topics and name not in chosen)]
+
+
+def _with_data_sources(sets: list[str], project: Project) -> list[str]:
+    """Return the included sets without those that query a data source which the project does not have."""
+    known = project.data.get("build", {}).get("data_sources", {})
+    return [name for name in sets if name not in SETS_BY_DATA_SOURCE or SETS_BY_DATA_SOURCE[name] in known]
 
 
 def _topics_of_sets(sets: Iterable[str]) -> set[str]:

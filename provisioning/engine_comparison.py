@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from deckwatch.core import promql
 from deckwatch.core.problems import Unreachable
 from deckwatch.provisioning.verify import CONCURRENCY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from deckwatch.provisioning.prometheus import Prometheus
     from deckwatch.provisioning.verify import Query
@@ -25,43 +26,72 @@ Labels = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The result of one query on both servers. `difference` is a sentence, "" where they agree.
+    """The result of one query on both servers. `difference` is a sentence, "" where they agree; `reason` explains it.
 
-    `is_fault` means that only one of them has data; `has_data` that the reference has, and `keeps_name` that the other
-    one does not remove the metric's name, as MetricsQL after functions that leave a value's meaning unchanged.
+    `is_fault` means that the other one has no data, or some in addition without a reason; `has_data` that the reference
+    has some, and `keeps_name` that the other one does not remove the metric's name, as MetricsQL after functions that
+    leave a value's meaning unchanged.
     """
 
     query: Query
     difference: str = ""
+    reason: str = ""
     is_fault: bool = False
     has_data: bool = False
     keeps_name: bool = False
 
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether the results differ without a known reason."""
+        return bool(self.difference) and not self.reason
 
-def compare_servers(reference: Prometheus, other: Prometheus, queries: Sequence[Query]) -> list[Comparison]:
-    """Return the comparison of each query, evaluated on both at the same time a few scrapes ago; raises Unreachable."""
+
+def compare_servers(
+    reference: Prometheus,
+    other: Prometheus,
+    queries: Sequence[Query],
+    external: Mapping[str, str],
+    inexact: Mapping[str, str],
+) -> list[Comparison]:
+    """Return the comparison of each query, evaluated on both at the same time a few scrapes ago; raises Unreachable.
+
+    `external` are the labels that remote write adds to all series of `other`; `inexact` as for `compare_results`.
+    """
     at = reference.read_time() - max(_MIN_LAG_SECONDS, _LAG_SCRAPES * reference.interval)
 
     def compare_query(query: Query) -> Comparison:
         expected = _index_values(reference.query_at(query.expr, at))
         try:
-            found = _index_values(other.query_at(query.expr, at))
+            found = _index_values(other.query_at(query.expr, at), external)
         except Unreachable as error:
             return Comparison(query, str(error), is_fault=True, has_data=bool(expected))
-        return compare_results(query, expected, found)
+        return compare_results(query, expected, found, inexact)
 
     with ThreadPoolExecutor(CONCURRENCY) as threads:
         return list(threads.map(compare_query, queries))
 
 
-def compare_results(query: Query, expected: dict[Labels, float], found: dict[Labels, float]) -> Comparison:
-    """Return the comparison of two results; the name of the metric does not count, if series differ without it."""
+def compare_results(
+    query: Query, expected: dict[Labels, float], found: dict[Labels, float], inexact: Mapping[str, str]
+) -> Comparison:
+    """Return the comparison of two results; the name of the metric does not count, if series differ without it.
+
+    `inexact` are functions with the reason why their values differ.
+    """
     keeps_name = any(map(_has_name, found)) and not any(map(_has_name, expected))
     if keeps_name:
         nameless = {_without_name(labels): value for labels, value in found.items()}
         found = nameless if len(nameless) == len(found) else found
     difference = describe_difference(expected, found)
-    return Comparison(query, difference, bool(expected) != bool(found), bool(expected), keeps_name)
+    reason = _find_reason(query.expr, inexact) if difference else ""
+    is_fault = bool(expected) if not found else not expected and not reason
+    return Comparison(query, difference, reason, is_fault, bool(expected), keeps_name)
+
+
+def _find_reason(expr: str, inexact: Mapping[str, str]) -> str:
+    """Return the functions in an expression that explain a difference, each with why; "" without any."""
+    functions = dict.fromkeys(selector.function or "" for selector in promql.find_selectors(expr) if selector.window)
+    return "; ".join(f"{name}(): {inexact[name]}" for name in functions if name in inexact)
 
 
 def describe_difference(expected: dict[Labels, float], found: dict[Labels, float]) -> str:
@@ -81,8 +111,11 @@ def describe_difference(expected: dict[Labels, float], found: dict[Labels, float
     return "; ".join(parts)
 
 
-def _index_values(series: Sequence[dict[str, Any]]) -> dict[Labels, float]:
-    return {frozenset(item["metric"].items()): float(item["value"][1]) for item in series}
+def _index_values(series: Sequence[dict[str, Any]], without: Mapping[str, str] | None = None) -> dict[Labels, float]:
+    """Return values by labels, but for the pairs in `without`; NaN, which MetricsQL leaves out, is no value."""
+    ignored = (without or {}).items()
+    values = {frozenset(item["metric"].items() - ignored): float(item["value"][1]) for item in series}
+    return {labels: value for labels, value in values.items() if not math.isnan(value)}
 
 
 def _has_name(labels: Labels) -> bool:

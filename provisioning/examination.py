@@ -23,6 +23,7 @@ from deckwatch.exporter import config
 from deckwatch.provisioning import (
     access_problems,
     addresses,
+    alloy,
     probe_intervals,
     prometheus_settings,
     scrape_options,
@@ -155,6 +156,7 @@ def _resolve_models(
         public=settings.public,
         layout=settings.layout,
         figures=settings.figures,
+        exemplars="jaeger" in settings.data_sources,
     )
     resolved = dashboard_build.resolve_dashboards(documents.files, catalog, signals, dashboard_settings, renderer)
     links = settings.addresses.links()
@@ -183,6 +185,7 @@ def _run_checks(project: Project, settings: BuildSettings, vocabulary: Vocabular
     yield from prometheus_settings.find_problems(project, settings.targets, sets_flags=settings.starts_programs)
     yield from scrape_options.find_problems(project, settings.targets, settings.interval_seconds)
     yield from storage.find_problems(project)
+    yield from alloy.find_problems(project)
     yield from sites.find_problems(project)
     yield from probe_intervals.find_problems(
         project, vocabulary.catalog, models.alerts.groups, settings.interval_seconds

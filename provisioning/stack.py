@@ -18,7 +18,7 @@ from deckwatch.core.targets import read_targets
 from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import output
 from deckwatch.dashboards.grafana_versions import find_feature
-from deckwatch.provisioning import configuration, mixin_export, mixins, scrape_options, scrape_targets, storage
+from deckwatch.provisioning import alloy, configuration, mixin_export, mixins, scrape_options, scrape_targets, storage
 from deckwatch.provisioning.build_settings import FORMS, Form, Options, read_settings
 from deckwatch.provisioning.configuration import Folder
 from deckwatch.provisioning.examination import Checked, examine_files, gc_paused, start_renderer, summarize_checks
@@ -164,6 +164,7 @@ def _plan_files(project: Project, settings: BuildSettings, files: Files, rendere
             ),
             *scrape_targets.compose_targets(project, settings.addresses).target_files(),
             *_dialect_rules(project),
+            *alloy.render_file(project),
         ]
     )
 

@@ -114,7 +114,11 @@ class LocalStack:
             self.exporter_arguments,
             self.environment,
             links,
-            [*prometheus_settings.retention_flags(self.project, settings.targets), *self.prometheus_arguments],
+            [
+                *prometheus_settings.retention_flags(self.project, settings.targets),
+                *prometheus_settings.exemplar_flags(self.project),
+                *self.prometheus_arguments,
+            ],
             settings.min_refresh,
         )
         self.built = stack.build(self.project, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deckwatch.core import units
+from deckwatch.core import promql, units
 from deckwatch.core.quantity_text import format_number, format_quantity
 from deckwatch.dashboards.draw import palette
 from deckwatch.dashboards.model import panel_description, panel_title
@@ -13,11 +13,14 @@ from deckwatch.dashboards.read.spec import THRESHOLDS
 from deckwatch.dashboards.resolve.queries import query_ref
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from deckwatch.core.json_types import StrictMapping, StrictObject
+    from deckwatch.core.promql import Matcher
     from deckwatch.dashboards.read.spec import PanelSpec, QuerySpec
     from deckwatch.dashboards.resolve.queries import Query
+
+_WITH_EXEMPLARS = ("timeseries", "heatmap")  # types of panels that draw exemplars
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,17 @@ class LinkTarget:
 
 
 def describe_panel(
-    panel: PanelSpec, queries: Sequence[Query], number: int, targets: Mapping[str, LinkTarget]
+    panel: PanelSpec,
+    queries: Sequence[Query],
+    number: int,
+    targets: Mapping[str, LinkTarget],
+    *,
+    exemplars: bool = False,
 ) -> StrictObject:
-    """Return a panel without its position; `targets` are the dashboards to which it may link, by uid."""
+    """Return a panel without its position; `targets` are the dashboards to which it may link, by uid.
+
+    With `exemplars`, graphs of histograms show them.
+    """
     unit = panel.unit or next((query.unit for query in queries if query.unit), "")
     # What several queries of one signal have in common belongs to the panel, what differs to each query.
     shared = queries[0] if queries and len({id(query.signal) for query in queries}) == 1 else None
@@ -48,7 +59,11 @@ def describe_panel(
         result["content"] = panel.content
     else:
         result["unit"] = grafana_unit(unit)
-        result["queries"] = _describe_queries(panel, queries, shared, targets)
+        described = _describe_queries(panel, queries, shared, targets)
+        if exemplars and panel.type.name in _WITH_EXEMPLARS:
+            for ref in _choose_exemplar_queries(queries):
+                next(one for one in described if one["ref"] == ref)["exemplars"] = True
+        result["queries"] = described
         result |= _describe_limits(panel, unit, shared)
     result |= panel.library_options
     result |= _describe_drawing(panel, unit)
@@ -60,6 +75,20 @@ def describe_panel(
         if panel.lowest is not None:
             result["options"] = {"ascending": True, **panel.options}
     return result
+
+
+def _choose_exemplar_queries(queries: Sequence[Query]) -> Iterable[str]:
+    """Return the refs of the queries whose exemplars are shown: of those of the same histogram, the first.
+
+    Percentiles of one histogram have the same exemplars. Recorded series have none.
+    """
+    chosen: dict[frozenset[tuple[str | None, tuple[Matcher, ...]]], str] = {}
+    for query in queries:
+        found = promql.find_selectors(query.source) if query.is_valid else []
+        buckets = frozenset((one.metric, one.matchers) for one in found if (one.metric or "").endswith("_bucket"))
+        if buckets:
+            chosen.setdefault(buckets, query.ref)
+    return chosen.values()
 
 
 def grafana_unit(unit: str) -> str:

@@ -104,7 +104,14 @@ def _describe_rows(built: Built, others: LinkTargets, variant: ScreenVariant) ->
         spots, below = _place_section(variant, section, top + bool(section.title))
         panels = [
             _adapt_panel(
-                variant, describe_panel(panel, built.queries[panel.path], ids[built.panel_name(panel)], targets)
+                variant,
+                describe_panel(
+                    panel,
+                    built.queries[panel.path],
+                    ids[built.panel_name(panel)],
+                    targets,
+                    exemplars=built.exemplars,
+                ),
             )
             | _describe_datasource(panel.source, variables)
             | {"grid": _describe_spot(spot)}

@@ -70,8 +70,10 @@ local transformations = import 'transformations.libsonnet';
       expr: query.expr,
       legendFormat: $.get(query, 'legend', '__auto'),
       local queryType = $.get(query, 'query_type', mode),
-      range: queryType == 'range' || queryType == 'heatmap',
-      instant: !self.range,
+      local ranged = queryType == 'range' || queryType == 'heatmap',
+      range: ranged,
+      instant: !ranged,
+      [if $.get(query, 'exemplars', false) then 'exemplar']: ranged,
       format: { table: 'table', heatmap: 'heatmap', buckets: 'heatmap', range: 'time_series', instant: 'time_series' }[queryType],
     }
   ),

@@ -12,7 +12,7 @@ import click
 from deckwatch.cli import _options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.table import Table
 
@@ -87,7 +87,8 @@ def command(
         built = stack.build(loaded)
     with contextlib.closing(_open_server(prometheus, engine, loaded)) as server:
         answers = _run_queries(server, list_queries(built, server.interval), built, timeout)
-        differences = _compare_servers(compare_with, server, answers) if compare_with else 0
+        external = loaded.data.get("build", {}).get("labels", {})
+        differences = _compare_servers(compare_with, server, answers, engine, external) if compare_with else 0
         targets = server.target_states()
         remarks = [*find_missing_labels(server), *find_unmapped_pages(server, loaded)]
     if not targets:
@@ -125,27 +126,33 @@ def _open_server(url: str, engine: str | None, project: Project) -> Prometheus:
     return EngineServer(url, find_engine(engine), project) if engine else Prometheus(url)
 
 
-def _compare_servers(url: str, server: Prometheus, answers: Sequence[QueryResult]) -> int:
-    """Print the queries whose result differs from that of the Prometheus at `url`.
+def _compare_servers(
+    url: str, server: Prometheus, answers: Sequence[QueryResult], engine: str | None, external: Mapping[str, str]
+) -> int:
+    """Print the queries whose result differs from that of the Prometheus at `url`, whose external labels are given.
 
-    Return the number of those for which only one of them has data: values of rates differ by design.
+    Return the number of those for which the engine has no data, or that no function of the engine explains.
     """
     from deckwatch.core.masking import mask_address
     from deckwatch.provisioning.engine_comparison import compare_servers
+    from deckwatch.provisioning.engine_server import find_engine
     from deckwatch.provisioning.prometheus import Prometheus
 
+    inexact = find_engine(engine).inexact if engine else {}
     with contextlib.closing(Prometheus(url)) as reference:
-        compared = compare_servers(reference, server, [answer.query for answer in answers])
+        compared = compare_servers(reference, server, [answer.query for answer in answers], external, inexact)
     differing = [one for one in compared if one.difference]
     for one in differing:
         place = click.style(f"{one.query.place}: ", bold=True)
         title = click.style(f"{one.query.page}, {one.query.kind} {one.query.title!r}: ", fg="yellow")
         click.echo(f"{place}{title}{one.difference}\n    {' '.join(one.query.expr.split())}", err=True)
-    faults = sum(one.is_fault for one in compared)
+        click.echo(f"    {one.reason or 'not explained'}", err=True)
     total, named = sum(one.has_data for one in compared), sum(one.keeps_name for one in compared)
+    faults, unexplained = sum(one.is_fault for one in compared), sum(one.is_unexplained for one in compared)
     what = f"{len(differing)} of {total} queries with data differ from {mask_address(url)}"
-    click.echo(f"{what}, {faults} in whether there is data; {named} keep the metric's name", err=True)
-    return faults
+    counts = f"{unexplained} without explanation, {faults} in whether there is data"
+    click.echo(f"{what}, {counts}; {named} keep the metric's name", err=True)
+    return sum(one.is_fault or one.is_unexplained for one in compared)
 
 
 def _run_queries(server: Prometheus, questions: Sequence[Query], built: Built, seconds: float) -> list[QueryResult]:

@@ -33,10 +33,11 @@ class Engine:
 
     `write_path` and `query_path` follow the addresses for remote write and for Prometheus' HTTP API, which are the
     same one unless `separate_query`. `lacks` and `differs` name functions that it does not have, or whose result
-    differs from Prometheus'. `syntax_of` is the newest Prometheus all of whose syntax it has, "" for every one;
-    `syntax` is newer syntax that it has nevertheless, in the words of `promql_versions`, and since when ("": always).
-    `experiments` is the setting without which functions that are experimental in Prometheus are refused, "" where they
-    are not. `write_rules` turns a rule file (topic, content, version) into the engine's, which `rules_hint` loads.
+    differs from Prometheus' so much that `check` warns; `inexact` names those whose values differ a little, with why.
+    `syntax_of` is the newest Prometheus all of whose syntax it has, "" for every one; `syntax` is newer syntax that it
+    has nevertheless, in the words of `promql_versions`, and since when ("": always). `experiments` is the setting
+    without which functions that are experimental in Prometheus are refused, "" where they are not. `write_rules` turns
+    a rule file (topic, content, version) into the engine's, which `rules_hint` loads.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Engine:
     write_rules: Callable[[str, dict[str, Any], Version], dict[str, Any]] = copy_groups
     lacks: Mapping[str, Lack] = field(default_factory=dict)
     differs: Mapping[str, str] = field(default_factory=dict)
+    inexact: Mapping[str, str] = field(default_factory=dict)
     experiments: str = ""
 
     @property

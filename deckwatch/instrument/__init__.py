@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deckwatch.instrument.asgi import AsgiMiddleware
     from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, MICROSECOND_BUCKETS
     from deckwatch.instrument.page import asgi_page, wsgi_page
+    from deckwatch.instrument.trace_context import TraceIdFilter, find_trace_id
     from deckwatch.instrument.wsgi import WsgiMiddleware
 
 __all__ = [
@@ -26,9 +27,11 @@ __all__ = [
     "FINE_BUCKETS",
     "MICROSECOND_BUCKETS",
     "AsgiMiddleware",
+    "TraceIdFilter",
     "WsgiMiddleware",
     "asgi_page",
     "business",
+    "find_trace_id",
     "jobs",
     "wsgi_page",
 ]
@@ -39,6 +42,8 @@ _MODULES = {
     "BUCKETS": "meters",
     "FINE_BUCKETS": "meters",
     "MICROSECOND_BUCKETS": "meters",
+    "TraceIdFilter": "trace_context",
+    "find_trace_id": "trace_context",
     "asgi_page": "page",
     "wsgi_page": "page",
 }

@@ -11,6 +11,7 @@ from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, Meters, Recorder,
 from deckwatch.instrument.page import asgi_page
 from deckwatch.instrument.reported_exceptions import RequestContext, subscribe_to_frameworks
 from deckwatch.instrument.routes import Templates
+from deckwatch.instrument.trace_context import find_span_trace_id, parse_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
@@ -68,6 +69,9 @@ class AsgiMiddleware:
 
     async def _handle_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Recorder(self._meters, scope["method"], _request_protocol(scope), lambda: self._handler(scope))
+        for name, value in scope["headers"]:  # names are in small letters (ASGI)
+            if name == b"traceparent":
+                request.trace_id = parse_traceparent(value.decode("latin-1"))
         disconnected = False
         headers: Any = ()
 
@@ -85,6 +89,7 @@ class AsgiMiddleware:
             kind = message["type"]
             if kind == "http.response.start":
                 request.status = message["status"]
+                request.trace_id = find_span_trace_id() or request.trace_id  # the span may be this application's
                 headers = message.get("headers", ())
             try:
                 await send(message)

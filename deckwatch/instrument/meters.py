@@ -173,6 +173,7 @@ class Recorder:
         "received",
         "sent",
         "status",
+        "trace_id",
     )
 
     def __init__(self, meters: Meters, method: str, protocol: str, handler: Callable[[], str | None]) -> None:
@@ -184,6 +185,7 @@ class Recorder:
         self.method = method_label(method)
         self.protocol = protocol
         self.status = 0
+        self.trace_id = ""  # of the trace that the response belongs to, for exemplars and log lines
         self.received: int | None = 0  # None if unknown
         self.sent = 0
         self._in_progress = meters.in_progress(self.method)
@@ -205,8 +207,9 @@ class Recorder:
         meters, handler = self._meters, self.handler_label()
         route = meters.route_meters(self.method, handler, self.protocol)
         route.count_request(status or self.status)
-        route.duration.observe(seconds)
-        meters.fine_duration.observe(seconds)
+        exemplar = {"trace_id": self.trace_id} if self.trace_id else None
+        route.duration.observe(seconds, exemplar)
+        meters.fine_duration.observe(seconds, exemplar)
         meters.protocol_duration(self.protocol).observe(seconds)
         if self.received is not None:
             meters.request_size(handler).observe(self.received)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from deckwatch.instrument.meters import Recorder
 
 # Also seen by the threads in which Django runs what is not asynchronous: they get a copy of the context.
-_current_request: contextvars.ContextVar[Recorder | None] = contextvars.ContextVar("deckwatch_request", default=None)
+current_request: contextvars.ContextVar[Recorder | None] = contextvars.ContextVar("deckwatch_request", default=None)
 
 
 def subscribe_to_frameworks() -> None:
@@ -39,20 +39,20 @@ class RequestContext:
         self._request = request
 
     def __enter__(self) -> None:
-        self._token = _current_request.set(self._request)
+        self._token = current_request.set(self._request)
 
     def __exit__(self, *_: object) -> None:
-        _current_request.reset(self._token)
+        current_request.reset(self._token)
 
 
 def _count_flask_exception(_sender: object, exception: BaseException, **_details: object) -> None:
-    request = _current_request.get()
+    request = current_request.get()
     if request is not None:
         request.count_exception(exception)
 
 
 def _count_django_exception(**_details: object) -> None:
     """Count the exception being handled: Django's signal does not have it."""
-    request, exception = _current_request.get(), sys.exception()
+    request, exception = current_request.get(), sys.exception()
     if request is not None and exception is not None:
         request.count_exception(exception)

@@ -11,6 +11,7 @@ from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, Meters, Recorder
 from deckwatch.instrument.page import wsgi_page
 from deckwatch.instrument.reported_exceptions import RequestContext, subscribe_to_frameworks
 from deckwatch.instrument.routes import HANDLER
+from deckwatch.instrument.trace_context import find_span_trace_id, parse_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,9 +58,12 @@ class WsgiMiddleware:
         protocol = protocol_label(environ.get("SERVER_PROTOCOL", ""))
         request = Recorder(self._meters, environ["REQUEST_METHOD"], protocol, lambda: self._handler(environ))
         request.received = _content_length(environ)
+        if header := environ.get("HTTP_TRACEPARENT"):
+            request.trace_id = parse_traceparent(header)
 
         def start_counted(status: str, *arguments: Any) -> Callable[[bytes], object]:
             request.status = int(status[:3])
+            request.trace_id = find_span_trace_id() or request.trace_id  # the span may be this application's
             request.handler_label()
             write = start_response(status, *arguments)
 

@@ -5,6 +5,36 @@ local literal(text) = std.strReplace(text, '$', '$$');
 
 local names = { loki: 'Loki', jaeger: 'Jaeger', postgres: 'PostgreSQL' };
 
+// The links from a metric's exemplar to its trace, from a trace to its log lines, and back. Each needs both data sources.
+// A log line names its trace as trace_id=… or "trace_id":"…". A span's logs are found by that text in all services:
+// Jaeger keeps the name of a service apart from the tags, of which alone Grafana makes label matchers.
+local links = {
+  prometheus(others):: if !std.objectHas(others, 'jaeger') then {} else {
+    exemplarTraceIdDestinations: [{ name: 'trace_id', datasourceUid: 'deckwatch-jaeger', urlDisplayLabel: 'Open the trace' }],
+  },
+  loki(others):: if !std.objectHas(others, 'jaeger') then {} else { jsonData: {
+    derivedFields: [{
+      name: 'Trace',
+      matcherRegex: @'\b[Tt]race_?[Ii][Dd]\W{1,4}([0-9a-f]{32})\b',
+      url: literal('${__value.raw}'),
+      datasourceUid: 'deckwatch-jaeger',
+      urlDisplayLabel: 'Open the trace',
+    }],
+  } },
+  jaeger(others):: if !std.objectHas(others, 'loki') then {} else { jsonData: {
+    tracesToLogsV2: {
+      datasourceUid: 'deckwatch-loki',
+      spanStartTimeShift: '-1m',
+      spanEndTimeShift: '1m',
+      filterByTraceID: false,
+      filterBySpanID: false,
+      customQuery: true,
+      query: literal('{service=~".+"} |= "${__span.traceId}"'),
+    },
+  } },
+  postgres(others):: {},
+};
+
 local otherSource(kind, options) = {
   name: names[kind],
   uid: 'deckwatch-' + kind,
@@ -60,7 +90,7 @@ local headerValues(engine) = if headers(engine) == {} then {} else {
           alertmanagerUid: 'deckwatch-alertmanager',
           prometheusType: std.get(engine, 'type', 'Prometheus'),
           disableRecordingRules: true,  // otherwise every page loads all rules, for hints in Explore
-        } + headerNames(engine),
+        } + links.prometheus(others) + headerNames(engine),
       } + headerValues(engine),
       {
         name: 'Alertmanager',
@@ -71,7 +101,7 @@ local headerValues(engine) = if headers(engine) == {} then {} else {
         editable: false,
         jsonData: { implementation: 'prometheus', handleGrafanaManagedAlerts: false },
       },
-    ] + [otherSource(kind, others[kind]) for kind in std.objectFields(others)],
+    ] + [otherSource(kind, others[kind]) + links[kind](others) for kind in std.objectFields(others)],
   },
 
   // folders: [{uid, title, path}]; one provider each, which gives the folder a fixed uid. An empty uid: top level.

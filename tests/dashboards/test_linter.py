@@ -64,14 +64,22 @@ def variables(model, kind="query"):
     return [variable for variable in model["templating"]["list"] if variable["type"] == kind]
 
 
-def targets(model):
-    return [(panel, target) for panel in panels(model) for target in panel.get("targets", []) if "expr" in target]
+def targets(model, kind="prometheus"):
+    """Return the queries in the language of a kind of data source, each with its panel."""
+    every = [(panel, target) for panel in panels(model) for target in panel.get("targets", []) if "expr" in target]
+    return [(panel, target) for panel, target in every if target["datasource"]["type"] == kind]
 
 
 def template_datasource_rule(model):
-    result = variables(model, "datasource")
-    (variable,) = result
-    return (variable["name"], variable["label"], variable["query"]) == ("datasource", "Data source", "prometheus")
+    result = {variable["name"]: (variable["label"], variable["query"]) for variable in variables(model, "datasource")}
+    if len(result) == 1:
+        return result == {"datasource": ("Data source", "prometheus")}
+    return result == {f"{kind}_datasource": (f"{kind.capitalize()} data source", kind) for _, kind in result.values()}
+
+
+def _prometheus_uid(model):
+    (name,) = [one["name"] for one in variables(model, "datasource") if one["query"] == "prometheus"]
+    return f"${{{name}}}"
 
 
 def _template(model, name):
@@ -79,7 +87,7 @@ def _template(model, name):
         return True
     (variable,) = [variable for variable in variables(model) if variable["name"] == name]
     wanted = {"label": name.capitalize(), "multi": True, "allValue": ".+", "type": "query"}
-    return {key: variable[key] for key in wanted} == wanted and variable["datasource"]["uid"] == "${datasource}"
+    return {key: variable[key] for key in wanted} == wanted and variable["datasource"]["uid"] == _prometheus_uid(model)
 
 
 def template_job_rule(model):
@@ -106,7 +114,8 @@ def template_on_time_change_reload_rule(model):
 
 
 def panel_datasource_rule(model):
-    return all(panel["datasource"]["uid"] == "${datasource}" for panel in panels(model) if "targets" in panel)
+    known = {f"${{{variable['name']}}}" for variable in variables(model, "datasource")}
+    return all(panel["datasource"]["uid"] in known for panel in panels(model) if "targets" in panel)
 
 
 def panel_title_description_rule(model):
@@ -118,7 +127,8 @@ def panel_units_rule(model):
     result = {
         unit
         for panel in panels(model)
-        if "targets" in panel and panel["type"] != "nodeGraph"  # its nodes and edges have no unit
+        # Nodes, edges and lines have no unit, and Jaeger returns its own.
+        if "targets" in panel and panel["type"] not in ("nodeGraph", "logs") and panel["datasource"]["type"] != "jaeger"
         for unit in (
             panel["fieldConfig"]["defaults"]["unit"],
             *(p["value"] for o in panel["fieldConfig"]["overrides"] for p in o["properties"] if p["id"] == "unit"),
@@ -178,10 +188,12 @@ def target_counter_agg_rule(model):
 
 
 def target_logql_rule(model):
-    return all(panel.get("datasource", {}).get("type") != "loki" for panel in panels(model))
+    return all('{service=~"$service"}' in target["expr"] for _, target in targets(model, "loki"))
 
 
-target_logql_auto_rule = target_logql_rule
+def target_logql_auto_rule(model):
+    windows = [re.findall(r"\[(.+?)\]", target["expr"]) for _, target in targets(model, "loki")]
+    return {window for found in windows for window in found} <= {"$__auto"}
 
 
 def uneditable_dashboard(model):

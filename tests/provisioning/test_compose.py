@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deckwatch.cli._project import load_project
 from deckwatch.core.contract import load_contract
 from deckwatch.core.project import Project
 from deckwatch.provisioning import stack
@@ -20,10 +21,12 @@ from deckwatch.provisioning.servers import HOME
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 COMPOSE = yaml.safe_load(FILE.read_text())
-EXAMPLES = {path: yaml.safe_load((ROOT / path).read_text())["services"] for path in COMPOSE["include"]}
-PROFILES = [Path(path).parent.name for path in EXAMPLES]
+INCLUDED = [entry if isinstance(entry, str) else entry["path"] for entry in COMPOSE["include"]]
+EXAMPLES = {path: yaml.safe_load((ROOT / path).read_text())["services"] for path in INCLUDED}
+TRACES = EXAMPLES["examples/traces/compose.yaml"]
+PROFILES = [Path(path).parent.name for path in EXAMPLES if path != "examples/traces/compose.yaml"]
 SERVICES = COMPOSE["services"]
-FETCHED = {name: service for name, service in SERVICES.items() if "build" not in service}
+FETCHED = {name: service for name, service in (SERVICES | TRACES).items() if "build" not in service}
 
 
 def flags(service: str) -> dict[str, list[str]]:
@@ -43,9 +46,9 @@ def test_it_is_a_compose_file(need) -> None:
     assert ran.returncode == 0, ran.stdout
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", SERVICES | TRACES)
 def test_no_service_can_gain_privileges(name: str) -> None:
-    service = SERVICES[name]
+    service = (SERVICES | TRACES)[name]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     forbidden = {"privileged", "cap_add", "pid", "ipc", "devices", "userns_mode"} & set(service)
@@ -196,3 +199,45 @@ def test_the_project_of_an_example_has_the_addresses_of_services(name: str, tmp_
     hosts = set(re.findall(r"https?://([a-z-]+):", yaml.safe_dump(data)))
     assert hosts <= set(services)
     assert (folder / "out" / "prometheus" / "prometheus.yml").is_file()
+
+
+def test_traces_and_logs_are_not_in_the_default_stack() -> None:
+    assert {name: service["profiles"][0] for name, service in TRACES.items()} == {
+        "jaeger": "traces",
+        "loki": "logs",
+        "alloy": "logs",
+        "docker-logs": "logs",
+        "traced-shop": "traced-shop",
+        "traced-shop-customers": "traced-shop",
+    }
+    assert all("traced-shop" in service["profiles"] for service in TRACES.values())
+    assert not set(TRACES) & set(SERVICES)
+    for service in SERVICES.values():
+        assert not set(TRACES) & set(service.get("depends_on", ()))
+
+
+def test_their_ports_are_on_loopback_and_only_a_proxy_holds_the_socket() -> None:
+    ports = [port for service in TRACES.values() for port in service.get("ports", ())]
+    assert sorted(ports) == ["127.0.0.1:16686:16686", "127.0.0.1:4318:4318"]
+    holders = [name for name, service in TRACES.items() if any("docker.sock" in v for v in service.get("volumes", ()))]
+    assert holders == ["docker-logs"]
+    words = TRACES["docker-logs"]["command"]
+    assert "-allowfrom=alloy" in words
+    (allowed,) = [word.partition("=")[2] for word in words if word.startswith("-allowGET=")]
+    for path in ("/containers/json", "/v1.47/containers/ab12/logs", "/v1.47/containers/ab12/json", "/networks"):
+        assert re.fullmatch(allowed, path)
+    for path in ("/containers/ab12/archive", "/containers/ab12/export", "/secrets", "/images/json"):
+        assert not re.fullmatch(allowed, path)
+
+
+def test_alloy_and_grafana_reach_what_the_example_names() -> None:
+    """The addresses in its project are services, and Alloy's command names the file of the bundle."""
+    project = load_project(ROOT / "examples" / "traces")
+    plan = stack.build(project).plan
+    (config,) = [word for word in TRACES["alloy"]["command"] if word.startswith("/project/out/")]
+    text = plan.file_text(config.removeprefix("/project/out/"))
+    assert 'host = "tcp://docker-logs:2375"' in text
+    hosts = re.findall(r"(?:https?|tcp)://([a-z-]+):[0-9]+", text + yaml.safe_dump(project.data))
+    assert set(hosts) == {"jaeger", "loki", "docker-logs", "traced-shop"} <= set(TRACES)
+    assert (ROOT / "examples" / "traces" / "loki.yaml").is_file()
+    assert "./examples/traces/loki.yaml:/etc/loki/loki.yaml:ro" in TRACES["loki"]["volumes"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deckwatch.core.problems import Place
-from deckwatch.provisioning.engine_comparison import compare_results, describe_difference
+from deckwatch.provisioning.engine_comparison import compare_results, compare_servers, describe_difference
 from deckwatch.provisioning.verify import Query
 
 QUERY = Query("Host", "panel", "Load", "up", ranged=False, place=Place("x"))
@@ -33,18 +34,52 @@ def test_the_difference_is_stated_with_an_example(expected, found, difference) -
 
 
 def test_the_name_of_the_metric_alone_is_no_difference() -> None:
-    one = compare_results(QUERY, {A: 1.0}, {NAMED_A: 1.0})
+    one = compare_results(QUERY, {A: 1.0}, {NAMED_A: 1.0}, {})
     assert (one.difference, one.keeps_name, one.is_fault) == ("", True, False)
-    assert compare_results(QUERY, {NAMED_A: 1.0}, {NAMED_A: 1.0}).keeps_name is False
+    assert compare_results(QUERY, {NAMED_A: 1.0}, {NAMED_A: 1.0}, {}).keeps_name is False
 
 
 def test_data_on_one_side_only_is_a_fault() -> None:
-    assert compare_results(QUERY, {A: 1.0}, {}).is_fault
-    assert compare_results(QUERY, {}, {A: 1.0}).is_fault
-    assert not compare_results(QUERY, {A: 1.0}, {A: 2.0}).is_fault
-    assert not compare_results(QUERY, {}, {}).has_data
+    assert compare_results(QUERY, {A: 1.0}, {}, {}).is_fault
+    assert compare_results(QUERY, {}, {A: 1.0}, {}).is_fault
+    assert not compare_results(QUERY, {A: 1.0}, {A: 2.0}, {}).is_fault
+    assert not compare_results(QUERY, {}, {}, {}).has_data
+    increase = replace(QUERY, expr="increase(a_total[10m]) > 0")
+    assert not compare_results(increase, {}, {A: 1.0}, {"increase": "counts from zero"}).is_fault
+    assert compare_results(increase, {A: 1.0}, {}, {"increase": "counts from zero"}).is_fault
 
 
 @given(st.dictionaries(st.frozensets(st.tuples(st.text(), st.text()), max_size=3), st.floats(), max_size=5))
 def test_a_result_does_not_differ_from_itself(values) -> None:
     assert describe_difference(values, dict(values)) == ""
+
+
+def test_a_difference_is_explained_by_functions_with_windows_that_the_engine_evaluates_differently() -> None:
+    inexact = {"rate": "not extrapolated"}
+    rate = replace(QUERY, expr="sum(rate(http_requests_total[5m])) / sum(up)")
+    assert compare_results(rate, {A: 1.0}, {A: 2.0}, inexact).reason == "rate(): not extrapolated"
+    assert compare_results(rate, {A: 1.0}, {A: 1.0}, inexact).reason == ""
+    assert compare_results(QUERY, {A: 1.0}, {A: 2.0}, inexact).is_unexplained
+    other = replace(QUERY, expr="max_over_time(up[5m])")
+    assert compare_results(other, {A: 1.0}, {A: 2.0}, inexact).is_unexplained
+
+
+def test_external_labels_and_values_that_are_no_number_do_not_count() -> None:
+    class Server:
+        interval = 1.0
+
+        def __init__(self, *series) -> None:
+            self.series = series
+
+        def read_time(self) -> float:
+            return 100.0
+
+        def query_at(self, expr: str, at: float):
+            return [{"metric": labels, "value": [at, value]} for labels, value in self.series]
+
+    mine = Server(({"instance": "a"}, "1"), ({"instance": "b"}, "NaN"))
+    theirs = Server(({"instance": "a", "cluster": "berlin"}, "1"))
+    [one] = compare_servers(mine, theirs, [QUERY], {"cluster": "berlin"}, {})
+    assert (one.difference, one.has_data) == ("", True)
+    [one] = compare_servers(mine, theirs, [QUERY], {}, {})
+    assert "lacks 1 of 2 series, such as {instance=a}" in one.difference

@@ -32,6 +32,7 @@ SYSTEMS = requirements_reference.load_systems()
 ROWS = [row for system in SYSTEMS for row in system.rows]
 PAGE = next(page.text for page in reference.build_pages() if page.path == "five-systems.md")
 OWN = "objectives: {shop-available: {service: shop, target: 99.9%}}\nsites: [{name: berlin}]\n"
+SOURCES = "build:\n  data_sources: {jaeger: {url: 'http://jaeger:16686'}, loki: {url: 'http://loki:3100'}}\n"
 FOLDERS = {
     "guide": "docs/guide/{}.md",
     "reference": "docs/reference/{}.md",
@@ -70,7 +71,10 @@ def bundle(tmp_path_factory) -> Bundle:
     folder = tmp_path_factory.mktemp("project")
     for path, text in new.project_files(new.template_folders()).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text + (OWN if path.name == "deckwatch.yaml" else ""), encoding="utf-8")
+        if path.name == "deckwatch.yaml":
+            assert "\nbuild:\n" in text
+            text = text.replace("\nbuild:\n", f"\n{SOURCES}", 1) + OWN  # noqa: PLW2901
+        (folder / path).write_text(text, encoding="utf-8")
     loaded = project.load_project(folder, plugins.schema_fragments())
     built = stack.build(loaded)
     files = {file.path: file.text for file in built.plan.list_files()}

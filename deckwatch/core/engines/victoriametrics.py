@@ -34,6 +34,8 @@ _LACKS = {
     "ts_of_max_over_time": Lack(instead="tmax_over_time() is the same"),
     "ts_of_min_over_time": Lack(instead="tmin_over_time() is the same"),
 }
+_RATE = "it is not extrapolated, and the sample before the window counts"
+_INCREASE = "it is not extrapolated, and counts a new series from zero"
 
 
 def write_rules(_topic: str, rule_file: dict[str, Any], version: Version) -> dict[str, Any]:
@@ -64,4 +66,5 @@ ENGINE = Engine(
     },
     lacks=_LACKS,
     differs=dict.fromkeys(("histogram_avg", "histogram_stddev", "histogram_stdvar"), _NATIVE),
+    inexact={"rate": _RATE, "increase": _INCREASE, "delta": _RATE},
 )
