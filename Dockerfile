@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 # Stages: `deckwatch` is the program; the others are applications of examples that it monitors.
-=======
-# Stages: `deckwatch` is the program; `shop`, `web-shop`, `api` and `traces` are applications of examples that it monitors.
->>>>>>> next
 FROM python:3.13.9-slim-trixie AS build
 WORKDIR /src
 RUN python -m venv /opt/deckwatch
@@ -52,7 +48,6 @@ COPY examples/api /api
 WORKDIR /api
 EXPOSE 8001
 
-<<<<<<< HEAD
 FROM runtime AS workflow
 COPY --from=build-shop /opt/deckwatch /opt/deckwatch
 COPY examples/workflow /workflow
@@ -64,14 +59,13 @@ COPY --from=build-shop /opt/deckwatch /opt/deckwatch
 COPY examples/migration /migration
 WORKDIR /migration
 EXPOSE 8020
-=======
+
 FROM runtime AS traces
 COPY --from=build-shop /opt/deckwatch /opt/deckwatch
 COPY examples/traces /traces
 WORKDIR /traces
 EXPOSE 8000
 CMD ["uvicorn", "app:app", "--host", "0.0.0.0", "--port", "8000"]
->>>>>>> next
 
 FROM runtime AS deckwatch
 COPY --from=build /opt/deckwatch /opt/deckwatch
