@@ -77,10 +77,21 @@ def find_problems(project: Project, targets: Targets, *, sets_flags: bool) -> It
     jobs = (*load_contract()["jobs"], *_FIXED_JOBS)
     yield from _find_repeated(project, "scrape_configs", "job_name", jobs)
     yield from _find_repeated(project, "remote_write", "name", ())
+    yield from _find_nameless(project)
     for index, entry in enumerate(build.get("scrape_configs", ())):
         for path in _list_secrets(entry, ("build", "scrape_configs", index)):
             message = "a secret in this file would be in the bundle"
             yield document.problem(path, message, f"use {path[-1]}_file", key=True)
+
+
+def _find_nameless(project: Project) -> Iterator[Problem]:
+    """Yield a warning for each receiver of totals in which nothing names the site."""
+    build, document = project.data.get("build", {}), project.document
+    for index, entry in enumerate(build.get("remote_write", ())):
+        if entry.get("series") == "site" and "cluster" not in build.get("labels", {}):
+            place = document.place(("build", "remote_write", index, "series"))
+            message = "nothing in these series names the site, so that an overview cannot show it"
+            yield Problem(place, message, "add build: labels: {cluster: …}", "storage", severity="warning")
 
 
 def _find_repeated(project: Project, key: str, name: str, reserved: Sequence[str]) -> Iterator[Problem]:

@@ -87,3 +87,13 @@ def test_a_label_with_a_condition_is_not_filtered_by_its_variable(build):
         f"dashboard: Shop\nchoose: [code]\n{PANELS}    - {{lines: bad}}\n"
     )
     assert "$code" not in result.panels["Bad"]["targets"][0]["expr"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"), [("", "node_load1"), (", filters: true", 'node_load1{instance=~"$instance"}')]
+)
+def test_in_an_unscoped_dashboard_a_variable_filters_where_it_says_so(build, filters, expected):
+    head = f"unscoped: Its hosts belong together.\nchoose: [{{label: instance, from: node_load5{filters}}}]\n"
+    result = build(f"dashboard: Shop\n{head}rows: [[{{stat: node_load1, title: T, description: D.}}]]\n")
+    assert [variable["name"] for variable in result.model["templating"]["list"][1:]] == ["instance"]
+    assert result.panels["T"]["targets"][0]["expr"] == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -161,6 +162,28 @@ def test_what_is_wrong_is_reported_at_its_place(tmp_path, entries, message) -> N
 def test_a_long_interval_is_a_warning(tmp_path) -> None:
     built = build(tmp_path, "sites: [{name: berlin, prometheus: 'http://a:1', interval: 4m}]\n")
     assert "a single failed scrape leaves a gap" in " ".join(map(str, built.warnings))
+
+
+def test_totals_that_no_label_names_are_a_warning(tmp_path) -> None:
+    receiver = "remote_write: [{url: 'https://overview.example/api/v1/write', series: site}]"
+    warned = build(tmp_path, f"build: {{{receiver}}}\n").warnings
+    assert "nothing in these series names the site" in " ".join(map(str, warned))
+    assert not build(tmp_path, f"build: {{labels: {{cluster: rome}}, {receiver}}}\n").warnings
+
+
+def test_the_table_has_a_column_with_the_address_that_a_click_opens(tmp_path) -> None:
+    model = json.loads(build(tmp_path).plan.file_text("grafana/dashboards/operations/sites.json"))
+    [table] = [panel for panel in model["panels"] if panel["title"] == "Sites"]
+    [organize] = [step["options"] for step in table["transformations"] if step["id"] == "organize"]
+    assert organize["renameByName"]["grafana"] == "Grafana"
+    assert "cluster, grafana" in table["targets"][0]["expr"]
+    links = [
+        item
+        for override in table["fieldConfig"]["overrides"]
+        for item in override["properties"]
+        if item["id"] == "links"
+    ]
+    assert links[0]["value"][0]["url"] == "${__data.fields.Grafana:raw}"
 
 
 def test_the_cost_in_the_guide_is_that_of_the_reference() -> None:
