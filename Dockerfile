@@ -1,4 +1,4 @@
-# Stages: `deckwatch` is the program; `shop`, `web-shop`, `api` and `traces` are applications of examples that it monitors.
+# Stages: `deckwatch` is the program; the others are applications of examples that it monitors.
 FROM python:3.13.9-slim-trixie AS build
 WORKDIR /src
 RUN python -m venv /opt/deckwatch
@@ -47,6 +47,18 @@ COPY --from=build-shop /opt/deckwatch /opt/deckwatch
 COPY examples/api /api
 WORKDIR /api
 EXPOSE 8001
+
+FROM runtime AS workflow
+COPY --from=build-shop /opt/deckwatch /opt/deckwatch
+COPY examples/workflow /workflow
+WORKDIR /workflow
+EXPOSE 8010
+
+FROM runtime AS migration
+COPY --from=build-shop /opt/deckwatch /opt/deckwatch
+COPY examples/migration /migration
+WORKDIR /migration
+EXPOSE 8020
 
 FROM runtime AS traces
 COPY --from=build-shop /opt/deckwatch /opt/deckwatch

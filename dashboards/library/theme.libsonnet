@@ -25,6 +25,8 @@ local transformations = import 'transformations.libsonnet';
     title: $.get(spec, 'title', ''),
     description: $.get(spec, 'description', ''),
     gridPos: spec.grid,
+    // Grafana 12.4 draws no node graph without it.
+    fieldConfig: { defaults: {}, overrides: [] },
     [if $.get(spec, 'transparent', false) then 'transparent']: true,
     [if std.objectHas(spec, 'range') then 'timeFrom']: spec.range,
     [if std.objectHas(spec, 'shift') then 'timeShift']: spec.shift,

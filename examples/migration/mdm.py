@@ -115,7 +115,7 @@ def main() -> None:
     MdmHandler.new = new
     MdmHandler.migration = Migration(old, new, ledger)
     MdmHandler.operations = Operations(old, new, ledger, MdmHandler.migration)
-    server = ThreadingHTTPServer(("127.0.0.1", options.port), MdmHandler)
+    server = ThreadingHTTPServer((os.environ.get("LISTEN", "127.0.0.1"), options.port), MdmHandler)
     MdmHandler.migration.start()
     MdmHandler.operations.start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import signal
 import sqlite3
 import threading
@@ -208,7 +209,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options.state.mkdir(parents=True, exist_ok=True)
     engine = EngineHandler.engine = Engine(options.state)
-    server = ThreadingHTTPServer(("127.0.0.1", options.port), EngineHandler)
+    server = ThreadingHTTPServer((os.environ.get("LISTEN", "127.0.0.1"), options.port), EngineHandler)
     engine.start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
