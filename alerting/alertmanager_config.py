@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.alerting import escalation, inhibitions, routes, time_intervals, watchdog
 from deckwatch.alerting.receivers import ReceiverKinds, jsonnet_table
@@ -11,11 +11,12 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.targets import parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from deckwatch.alerting.checking import Context
     from deckwatch.alerting.inhibitions import Inhibition
     from deckwatch.alerting.routes import Route
+    from deckwatch.core.json_types import JsonMapping
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
@@ -96,5 +97,5 @@ class AlertmanagerConfig:
         }
 
 
-def _has_probes(data: Mapping[str, Any]) -> bool:
+def _has_probes(data: JsonMapping) -> bool:
     return bool((data.get("watch") or {}).get("probes"))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from deckwatch.alerting.escalation import EscalationRule
     from deckwatch.alerting.model import Alert, Group, Recording
+    from deckwatch.core.json_types import JsonObject
     from deckwatch.core.jsonnet import Renderer
 
 _COPIED_LABEL = re.compile(r"\{\{-?\s*(?:\$labels|\.Labels)\.(\w+)\s*-?\}\}")
@@ -109,7 +110,7 @@ def render_escalation(
     return [Artifact(f"{RULES_FOLDER}/{topics[0]['topic']}.yaml", dump_rules(rendered, header))]
 
 
-def _links_input(links: Links) -> dict[str, Any]:
+def _links_input(links: Links) -> JsonObject:
     return {"grafana": links.grafana.rstrip("/"), "deploys": dict(links.deploys)}
 
 
@@ -127,7 +128,7 @@ def dump_rules(value: Any, header: str) -> str:
     return yaml_write.dump_yaml(value, header=header, order=_KEY_ORDER)
 
 
-def _topic_input(group: Group, links: Links, recordings: Mapping[str, Recording]) -> dict[str, Any]:
+def _topic_input(group: Group, links: Links, recordings: Mapping[str, Recording]) -> JsonObject:
     """Return the Jsonnet library's input for a topic; its tests do not compute recordings that proofs provide."""
     computed = (name for alert in group.alerts for name in unit_tests.computed_recordings(alert, recordings))
     needed = {recordings[name].topic for name in computed} | {group.topic}
@@ -141,7 +142,7 @@ def _topic_input(group: Group, links: Links, recordings: Mapping[str, Recording]
     }
 
 
-def _alert_input(alert: Alert, links: Links) -> dict[str, Any]:
+def _alert_input(alert: Alert, links: Links) -> JsonObject:
     limit = alert.limit
     watched = condition.with_brackets(alert.watched) if limit is not None else alert.watched
     labels = unit_tests.rule_labels(alert)
@@ -174,7 +175,7 @@ def first_metric(alert: Alert) -> str:
     return next((selector.metric for selector in promql.find_selectors(alert.watched) if selector.metric), "")
 
 
-def _dashboard_link(alert: Alert, links: Links) -> dict[str, Any] | None:
+def _dashboard_link(alert: Alert, links: Links) -> JsonObject | None:
     if not alert.dashboard:
         return None
     panel = (links.panels or {}).get(alert.dashboard, {}).get(alert.panel)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from deckwatch.core.json_types import JsonMapping, JsonObject
+
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -29,13 +31,13 @@ def write_slices(rules: Path, alerts: Mapping[str, Collection[str]], target: Pat
 
 
 def _write_topic(
-    rules: Path, topic: str, names: Collection[str], loaded: Mapping[str, list[dict[str, Any]]], target: Path
+    rules: Path, topic: str, names: Collection[str], loaded: Mapping[str, list[JsonObject]], target: Path
 ) -> Iterator[tuple[str, Path]]:
     """Yield the alerts of a topic, each with its test file."""
     file = _load(rules / "tests" / f"{topic}_test.yaml")
     used = [name.removeprefix("../").removesuffix(".yaml") for name in file["rule_files"]]
     groups = [group for name in used for group in loaded[name]]
-    tests: dict[str, list[dict[str, Any]]] = {}
+    tests: dict[str, list[JsonObject]] = {}
     for test in file["tests"]:
         tests.setdefault(test["name"].partition(":")[0], []).append(test)
     for alert, own in tests.items():
@@ -49,7 +51,7 @@ def _write_topic(
         yield alert, test_file
 
 
-def slice_groups(groups: Iterable[Mapping[str, Any]], alert: str) -> list[dict[str, Any]]:
+def slice_groups(groups: Iterable[JsonMapping], alert: str) -> list[JsonObject]:
     """Return the groups with only the rule of an alert and the rules that it reads, directly or through others.
 
     A rule that reads ALERTS, or series by a matcher instead of a metric name, may read every rule: nothing is left out.

@@ -10,15 +10,16 @@ records its totals itself (`rules/site.yaml` and `rules/*_site.yaml`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from deckwatch.alerting import formatting, read_topics
 from deckwatch.core import yaml_file, yaml_write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from deckwatch.core.json_types import JsonMapping
     from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
     from deckwatch.core.yaml_file import Document
@@ -52,9 +53,9 @@ def find_problems(project: Project) -> Iterator[Problem]:
         seen.add(site["name"])
 
 
-def read_sites(project: Project) -> Sequence[Mapping[str, Any]]:
+def read_sites(project: Project) -> Sequence[JsonMapping]:
     """Return the entries of `sites:`; empty without any."""
-    sites: Sequence[Mapping[str, Any]] = project.data.get(TOPIC, ())
+    sites: Sequence[JsonMapping] = project.data.get(TOPIC, ())
     return sites
 
 
@@ -74,7 +75,7 @@ def list_totals() -> list[str]:
     return [name for document in load_total_documents() for name in document.data["recordings"]]
 
 
-def _format_link(site: Mapping[str, Any]) -> str:
+def _format_link(site: JsonMapping) -> str:
     """Return the address of the overview in the site's Grafana; where that is unknown, of `sites` for this site."""
     if "grafana" in site:
         return f"{site['grafana'].rstrip('/')}{_OVERVIEW}"

@@ -6,7 +6,7 @@ threshold cannot differ from the alert.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.alerting import condition, formatting
 from deckwatch.alerting.model import MAX_RULES
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.alerting.model import Alert, Group
+    from deckwatch.core.json_types import JsonObject
     from deckwatch.core.project import Project
 
 METRIC = MetricInfo(
@@ -50,7 +51,7 @@ def render_thresholds(groups: Sequence[Group]) -> list[Artifact]:
     return [Artifact(f"{RULES_FOLDER}/{_TOPIC}.yaml", dump_rules({"groups": named}, header))] if named else []
 
 
-def _list_rules(alert: Alert) -> Iterator[dict[str, Any]]:
+def _list_rules(alert: Alert) -> Iterator[JsonObject]:
     """Yield the rule of an alert's threshold; none where it compares with no number, or with several."""
     number = formatting.format_number(alert.limit.value) if alert.limit is not None else _find_number(alert)
     if number:

@@ -10,7 +10,9 @@ from deckwatch.dashboards.importing.patch import MISSING, LeafPath, iterate_leav
 from deckwatch.dashboards.table_footer import complete_footer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from deckwatch.core.json_types import JsonMapping, JsonObject
 
 # Fields that Grafana sets itself.
 _MANAGED = frozenset(("id", "version", "iteration", "pluginVersion", "schemaVersion"))
@@ -27,7 +29,7 @@ _NAMES: dict[LeafPath, str] = {
 }
 
 
-def list_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def list_changes(before: JsonMapping, after: JsonMapping) -> list[str]:
     """Return the changes from the first dashboard to the second, one per line.
 
     Panels are matched by id, which is made from their name, and otherwise by title.
@@ -45,7 +47,7 @@ def list_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
     return found
 
 
-def has_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def has_changes(before: JsonMapping, after: JsonMapping) -> bool:
     """Return whether two dashboards differ in anything but fields that Grafana sets itself."""
     return bool(list_changes(before, after))
 
@@ -71,31 +73,31 @@ def list_layout_changes(layout: Any) -> list[str]:
     return ([f"tabs {', '.join(tabs)} → rows"] if tabs else []) + (["automatic grid → positions"] if grids else [])
 
 
-def list_panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+def list_panels(model: JsonMapping) -> list[JsonObject]:
     """Return a dashboard's panels without its rows."""
     return [one for one in _list_items(model) if one.get("type") != "row"]
 
 
-def count_queries(model: Mapping[str, Any]) -> int:
+def count_queries(model: JsonMapping) -> int:
     """Return the number of queries in a dashboard's panels."""
     return sum(len(one.get("targets") or []) for one in list_panels(model))
 
 
-def _top_values(model: Mapping[str, Any]) -> dict[str, Any]:
+def _top_values(model: JsonMapping) -> JsonObject:
     return {key: one for key, one in model.items() if key not in ("panels", "templating", "annotations")}
 
 
-def _list_by_name(model: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _list_by_name(model: JsonMapping, key: str) -> JsonObject:
     listed = (model.get(key) or {}).get("list") or []
     return {str(one.get("name")): one for one in listed if not one.get("builtIn")}
 
 
-def _list_items(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _list_items(model: JsonMapping) -> list[JsonObject]:
     panels = map(complete_footer, walk_panels(model))
     return [{key: value for key, value in panel.items() if key != "panels"} for panel in panels]
 
 
-def _match_panels(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+def _match_panels(old: Sequence[JsonMapping], new: Sequence[JsonMapping]) -> dict[int, int]:
     """Return the index of the matching new panel for each old one."""
     found: dict[int, int] = {}
     for name in (_id_key, _title_key):
@@ -109,20 +111,20 @@ def _match_panels(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, A
     return dict(sorted(found.items()))
 
 
-def _id_key(panel: Mapping[str, Any]) -> Any:
+def _id_key(panel: JsonMapping) -> Any:
     return (panel.get("id"), panel.get("type") == "row")
 
 
-def _title_key(panel: Mapping[str, Any]) -> Any:
+def _title_key(panel: JsonMapping) -> Any:
     return (panel.get("title"), panel.get("type") == "row")
 
 
-def _describe_panel(panel: Mapping[str, Any]) -> str:
+def _describe_panel(panel: JsonMapping) -> str:
     kind = "row" if panel.get("type") == "row" else "panel"
     return f"{kind} {panel.get('title') or panel.get('type')}"
 
 
-def _compare_lists(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _compare_lists(what: str, before: JsonMapping, after: JsonMapping) -> Iterator[str]:
     yield from (f"- {what} {name}" for name in before if name not in after)
     yield from (f"+ {what} {name}" for name in after if name not in before)
     for name, one in before.items():
@@ -131,7 +133,7 @@ def _compare_lists(what: str, before: Mapping[str, Any], after: Mapping[str, Any
             yield from _compare_values(f"{what} {name}", _without_selection(one), _without_selection(after[name]))
 
 
-def _without_selection(variable: Mapping[str, Any]) -> dict[str, Any]:
+def _without_selection(variable: JsonMapping) -> JsonObject:
     if variable.get("type") not in ("query", "datasource"):
         return dict(variable)
     kept = {key: one for key, one in variable.items() if key not in ("current", "options", "definition")}
@@ -140,7 +142,7 @@ def _without_selection(variable: Mapping[str, Any]) -> dict[str, Any]:
     return kept | ({"query": query["query"]} if isinstance(query, dict) and "query" in query else {})
 
 
-def _compare_values(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _compare_values(what: str, before: JsonMapping, after: JsonMapping) -> Iterator[str]:
     """Yield one line for each leaf that differs; queries are matched by ref."""
     head = f"{what}: " if what else ""
     old, new = dict(_walk_leaves(before)), dict(_walk_leaves(after))
@@ -157,7 +159,7 @@ def _compare_values(what: str, before: Mapping[str, Any], after: Mapping[str, An
         yield f"{head}place {_format_position(before)} → {_format_position(after)}"
 
 
-def _walk_leaves(panel: Mapping[str, Any]) -> Iterator[tuple[LeafPath, Any]]:
+def _walk_leaves(panel: JsonMapping) -> Iterator[tuple[LeafPath, Any]]:
     for key, one in panel.items():
         if key in _MANAGED or one is None:
             continue
@@ -190,6 +192,6 @@ def _format_value(value: Any) -> str:
     return (text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…") or '""'
 
 
-def _format_position(panel: Mapping[str, Any]) -> str:
+def _format_position(panel: JsonMapping) -> str:
     grid = panel.get("gridPos") or {}
     return f"{grid.get('w')}x{grid.get('h')} at {grid.get('x')},{grid.get('y')}"

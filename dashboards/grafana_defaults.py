@@ -11,7 +11,7 @@ from deckwatch.dashboards.importing.match_options import DEFAULTS as PANEL_DEFAU
 from deckwatch.dashboards.importing.patch import MISSING, LeafPath, is_same_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from deckwatch.core.json_types import JsonMapping, JsonObject
 
 _SETTINGS: dict[LeafPath, Any] = {
     ("preload",): False,
@@ -51,7 +51,7 @@ _QUERY: dict[LeafPath, Any] = {
     ("includeNullMetadata",): True,
     ("disableTextWrap",): False,
 }
-_LINK: dict[str, Any] = {
+_LINK: JsonObject = {
     **dict.fromkeys(("asDropdown", "includeVars", "keepTime", "targetBlank"), False),
     "placement": "",
 }
@@ -85,7 +85,7 @@ def _normalize_value(path: LeafPath, value: Any) -> Any:
     return _without_empty(value)
 
 
-def _without_defaults(link: Mapping[str, Any]) -> dict[str, Any]:
+def _without_defaults(link: JsonMapping) -> JsonObject:
     return {
         key: value
         for key, value in link.items()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from deckwatch.core import plugins
-from deckwatch.core.json_types import as_object, as_text
+from deckwatch.core.json_types import JsonMapping, as_object, as_text
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import DeckwatchError
 
@@ -120,7 +120,7 @@ def load_types(child: Renderer, own: Path | None = None) -> dict[str, PanelType]
 _shipped_types: WeakKeyDictionary[Renderer, dict[str, PanelType]] = WeakKeyDictionary()
 
 
-def _read_types(table: Mapping[str, Any], own: Path | None) -> dict[str, PanelType]:
+def _read_types(table: JsonMapping, own: Path | None) -> dict[str, PanelType]:
     files = _list_files(own)
     owners: dict[str, str] = {}
     types = {}

@@ -148,6 +148,40 @@ def _render_chart(
     dashboards: list[_Dashboard],
     renderer: Renderer,
 ) -> Iterator[Artifact]:
+    yield from _render_templates(shared, settings, rules, dashboards, renderer)
+    values: dict[str, Any] = {
+        "image": settings.image,
+        "imagePullSecrets": [],
+        "criSocket": settings.cri_socket,
+        "monitorLabels": dict(settings.monitor_labels),
+        NODE: _part_values(settings.node, _ALL_NODES),
+    }
+    yield Artifact(f"{CHART}/files/{NODE}.yaml", settings.node.config)
+    if settings.central:
+        values[CENTRAL] = {"replicas": 1, **_part_values(settings.central, [])}
+        yield Artifact(f"{CHART}/files/{CENTRAL}.yaml", settings.central.config)
+    about = {
+        "apiVersion": "v2",
+        "name": NAME,
+        "description": "The exporter of Deckwatch with this project's dashboards and rules.",
+        "type": "application",
+        "version": __version__,
+        "appVersion": __version__,
+    }
+    yield Artifact(f"{CHART}/Chart.yaml", yaml_write.dump_yaml(about))
+    yield Artifact(f"{CHART}/values.yaml", yaml_write.dump_yaml(values, header=_VALUES_COMMENT))
+    yield Artifact(f"{CHART}/templates/NOTES.txt", _NOTES)
+    yield from (Artifact(f"{CHART}/files/rules/{name}.yaml", text) for name, text in rules.items())
+    yield from (Artifact(f"{CHART}/files/dashboards/{each.name}.json", each.text) for each in dashboards)
+
+
+def _render_templates(
+    shared: Mapping[str, Any],
+    settings: KubernetesSettings,
+    rules: Mapping[str, str],
+    dashboards: list[_Dashboard],
+    renderer: Renderer,
+) -> Iterator[Artifact]:
     release = f"{_OPEN}.Release.Name{_CLOSE}"
     own = {
         **shared,
@@ -184,30 +218,6 @@ def _render_chart(
     for name, value in objects.items():
         text = _write_expressions(yaml_write.dump_yaml(value, order=_ORDER))
         yield Artifact(f"{CHART}/templates/{name}.yaml", text)
-    values: dict[str, Any] = {
-        "image": settings.image,
-        "imagePullSecrets": [],
-        "criSocket": settings.cri_socket,
-        "monitorLabels": dict(settings.monitor_labels),
-        NODE: _part_values(settings.node, _ALL_NODES),
-    }
-    yield Artifact(f"{CHART}/files/{NODE}.yaml", settings.node.config)
-    if settings.central:
-        values[CENTRAL] = {"replicas": 1, **_part_values(settings.central, [])}
-        yield Artifact(f"{CHART}/files/{CENTRAL}.yaml", settings.central.config)
-    about = {
-        "apiVersion": "v2",
-        "name": NAME,
-        "description": "The exporter of Deckwatch with this project's dashboards and rules.",
-        "type": "application",
-        "version": __version__,
-        "appVersion": __version__,
-    }
-    yield Artifact(f"{CHART}/Chart.yaml", yaml_write.dump_yaml(about))
-    yield Artifact(f"{CHART}/values.yaml", yaml_write.dump_yaml(values, header=_VALUES_COMMENT))
-    yield Artifact(f"{CHART}/templates/NOTES.txt", _NOTES)
-    yield from (Artifact(f"{CHART}/files/rules/{name}.yaml", text) for name, text in rules.items())
-    yield from (Artifact(f"{CHART}/files/dashboards/{each.name}.json", each.text) for each in dashboards)
 
 
 def _describe_part(part: Part, tolerations: list[Any]) -> dict[str, Any]:

@@ -20,11 +20,11 @@ _MAX_DEPTH = 100
 _MAX_NUMBER = 10_000  # of a position or size
 
 _NUMBER = float
-_OBJECT: dict[str, Any] = {}
+_OBJECT: JsonObject = {}
 _MAPPING = {"options": _OBJECT}
 _DEFAULTS = {"color": _OBJECT, "custom": _OBJECT, "thresholds": {"steps": [_OBJECT]}, "mappings": [_MAPPING]}
 _OVERRIDE = {"matcher": _OBJECT, "properties": [_OBJECT]}
-_PANEL: dict[str, Any] = {
+_PANEL: JsonObject = {
     "gridPos": {"x": _NUMBER, "y": _NUMBER, "w": _NUMBER, "h": _NUMBER},
     "fieldConfig": {"defaults": _DEFAULTS, "overrides": [_OVERRIDE]},
     "options": _OBJECT,
@@ -36,7 +36,7 @@ _PANEL: dict[str, Any] = {
     "maxPerRow": _NUMBER,
 }
 _PANEL["panels"] = [_PANEL]
-_DASHBOARD: dict[str, Any] = {
+_DASHBOARD: JsonObject = {
     "panels": [_PANEL],
     "rows": [{"panels": [_PANEL]}],
     "tags": [object],
@@ -47,7 +47,7 @@ _DASHBOARD: dict[str, Any] = {
     "annotations": {"list": [_OBJECT]},
 }
 # A panel of a type that Grafana has removed.
-_OLD_PANEL: dict[str, Any] = {
+_OLD_PANEL: JsonObject = {
     **dict.fromkeys(("legend", "tooltip", "aliasColors", "gauge", "sparkline", "sort", "grid"), _OBJECT),
     **{key: [_OBJECT] for key in ("yaxes", "valueMaps", "rangeMaps", "styles")},
     **dict.fromkeys(("fill", "linewidth", "pointradius"), _NUMBER),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deckwatch.core.json_types import as_object, as_text
+from deckwatch.core.json_types import JsonObject, as_object, as_text
 from deckwatch.dashboards.read.options import Options
 from deckwatch.dashboards.read.part_origin import NO_PART
 from deckwatch.dashboards.read.spec import LANGUAGES, PER_ROW, THRESHOLDS, LinkSpec, PanelSpec, QuerySpec
@@ -67,7 +67,7 @@ def read_panel(
     )
 
 
-def _read_options(options: Options, keys: Iterable[str]) -> dict[str, Any]:
+def _read_options(options: Options, keys: Iterable[str]) -> JsonObject:
     """Return the fields for those of the common options that a panel has; most panels have few."""
     return {_READERS[key][0]: _READERS[key][1](options, key) for key in keys if key in _READERS}
 

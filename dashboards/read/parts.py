@@ -11,7 +11,7 @@ import functools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.core import plugins, yaml_file
 from deckwatch.core.copy_with_places import Substitution, extract_subdocument
@@ -21,13 +21,14 @@ from deckwatch.core.schema import Schema
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from deckwatch.core.json_types import JsonMapping, JsonObject
     from deckwatch.core.yaml_file import Document
     from deckwatch.core.yaml_file import Path as YamlPath
 
 SHIPPED = Path(__file__).parents[1] / "parts"
 SCHEMA = Path(__file__).parents[1] / "part.schema.yaml"
 _PARAMETER = re.compile(r"\$\{([A-Za-z][A-Za-z0-9_]*)\}")
-_TYPES: dict[str, dict[str, Any]] = {
+_TYPES: dict[str, JsonObject] = {
     "text": {"type": "string", "minLength": 1},
     "number": {"type": "number"},
     "quantity": {"type": ["number", "string"], "title": "a quantity such as 80%, 500ms or 2GiB"},
@@ -50,12 +51,12 @@ class Part:
     subjects: tuple[str, ...]
 
     @property
-    def parameters(self) -> Mapping[str, Mapping[str, Any]]:
+    def parameters(self) -> Mapping[str, JsonMapping]:
         """The declarations of its parameters, by name."""
-        declared: Mapping[str, Mapping[str, Any]] = self.document.data.get("parameters") or {}
+        declared: Mapping[str, JsonMapping] = self.document.data.get("parameters") or {}
         return declared
 
-    def row_options(self) -> dict[str, Any]:
+    def row_options(self) -> JsonObject:
         """Return the options of its row; empty for a part that has only panels."""
         return {key: self.document.data[key] for key in ROW if key in self.document.data}
 
@@ -95,9 +96,9 @@ class Parts:
         return None if problems else Part(name, document, tuple(dict.fromkeys(reversed(steps))))
 
 
-def assemble_schema(dashboard: Mapping[str, Any]) -> dict[str, Any]:
+def assemble_schema(dashboard: JsonMapping) -> JsonObject:
     """Return the schema of part files, made from that of dashboards: `${name}` is allowed for any value."""
-    result: dict[str, Any] = yaml_file.read_yaml(SCHEMA).data
+    result: JsonObject = yaml_file.read_yaml(SCHEMA).data
     definitions = copy.deepcopy(dict(dashboard["$defs"]))
     for name, definition in definitions.items():
         if name.startswith("panel_"):
@@ -108,7 +109,7 @@ def assemble_schema(dashboard: Mapping[str, Any]) -> dict[str, Any]:
     return {"$schema": dashboard["$schema"], **result}
 
 
-def _allow_parameter(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _allow_parameter(schema: JsonMapping) -> JsonObject:
     parameter = {"type": "string", "pattern": f"^{_PARAMETER.pattern}$"}
     return {"description": schema.get("description", ""), "if": parameter, "else": schema}
 
@@ -155,7 +156,7 @@ def find_use_problems(part: Part, document: Document, path: YamlPath) -> list[Pr
     return problems
 
 
-def _parameter_schema(declared: Mapping[str, Any]) -> dict[str, Any]:
+def _parameter_schema(declared: JsonMapping) -> JsonObject:
     choices = {"enum": declared["of"]} if "of" in declared else {}
     return _TYPES[declared["type"]] | choices
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.json_types import as_list, as_object, as_text
+from deckwatch.core.json_types import JsonMapping, JsonObject, as_list, as_object, as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from deckwatch.core.json_types import JsonMapping, JsonObject
     from deckwatch.dashboards.schema_v2.loss import LossLog, Path
@@ -89,7 +89,7 @@ def read_options(value: object) -> list[JsonObject]:
     return [read_option(item) for item in as_list(value) if item is not None]
 
 
-def pick_present(source: Mapping[str, Any], keys: Collection[str]) -> JsonObject:
+def pick_present(source: JsonMapping, keys: Collection[str]) -> JsonObject:
     """Return the entries of these keys that are not null."""
     return {key: source[key] for key in keys if source.get(key) is not None}
 
