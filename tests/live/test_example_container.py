@@ -12,7 +12,11 @@ SERVICES = ("web", "worker", "cache", "client")
 
 def read_engine(engine):
     """Return the attributes of the example's containers by name."""
-    return {each.name: each.attrs for each in engine.client.containers.list(all=True) if each.name.startswith("shop-")}
+    return {
+        each.name: each.attrs
+        for each in engine.client.containers.list(all=True, ignore_removed=True)
+        if each.name.startswith("shop-")
+    }
 
 
 def states_agree(example, engine):
