@@ -266,18 +266,24 @@ def test_every_shipped_dashboard_has_each_form(catalog, child):
         result = build_dashboards(sources, catalog, signals, Settings(form=form), child)
         assert {problem.severity for problem in result.problems} <= {"warning"}
         assert len(result.artifacts) >= 5
+        mixed = 0
         for item in (json.loads(artifact.text) for artifact in result.artifacts):
             values = {source["uid"] for panel in inner(item) for source in [panel.get("datasource")] if source}
+            others = [kind for kind in ("loki", "jaeger") if any(kind in uid.lower() for uid in values)]
+            kinds = ["prometheus", *others] if others else []
+            mixed += bool(kinds)
             assert (
                 values
-                == {
-                    "provisioned": {"${datasource}"},
-                    "importable": {"${DS_PROMETHEUS}"},
-                    "public": {"deckwatch-prometheus"},
+                <= {
+                    "provisioned": {f"${{{kind}_datasource}}" for kind in kinds} or {"${datasource}"},
+                    "importable": {"${DS_PROMETHEUS}", *(f"${{DS_{kind.upper()}}}" for kind in kinds)},
+                    "public": {"deckwatch-prometheus", *(f"deckwatch-{kind}" for kind in kinds)},
                 }[form]
             )
+            assert len(values) == max(len(kinds), 1)
             if form == "public":
                 assert variables(item) == set()
+        assert mixed, "the dashboards Logs and Traces have two data sources"
 
 
 @pytest.mark.parametrize("form", ["importable", "public"])
