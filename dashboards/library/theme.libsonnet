@@ -25,7 +25,7 @@ local transformations = import 'transformations.libsonnet';
     title: $.get(spec, 'title', ''),
     description: $.get(spec, 'description', ''),
     gridPos: spec.grid,
-    // Grafana 12.4 draws no node graph without it.
+    // Grafana writes it for every panel, also where the type has no settings for fields.
     fieldConfig: { defaults: {}, overrides: [] },
     [if $.get(spec, 'transparent', false) then 'transparent']: true,
     [if std.objectHas(spec, 'range') then 'timeFrom']: spec.range,
