@@ -51,15 +51,15 @@ def _write_topic(
         yield alert, test_file
 
 
-def slice_groups(groups: Iterable[JsonMapping], alert: str) -> list[JsonObject]:
-    """Return the groups with only the rule of an alert and the rules that it reads, directly or through others.
+def slice_groups(groups: Iterable[JsonMapping], *alerts: str) -> list[JsonObject]:
+    """Return the groups with only the rules of these alerts and those that they read, directly or through others.
 
     A rule that reads ALERTS, or series by a matcher instead of a metric name, may read every rule: nothing is left out.
     """
     groups = list(groups)
     rules = [rule for group in groups for rule in group["rules"]]
     wanted: set[str | None] = set()
-    waiting = [rule["expr"] for rule in rules if rule.get("alert") == alert]
+    waiting = [rule["expr"] for rule in rules if rule.get("alert") in alerts]
     while waiting:
         added = {selector.metric for selector in promql.find_selectors(waiting.pop())} - wanted
         wanted |= added
@@ -68,7 +68,7 @@ def slice_groups(groups: Iterable[JsonMapping], alert: str) -> list[JsonObject]:
         return [dict(group) for group in groups]
     result = []
     for group in groups:
-        kept = [rule for rule in group["rules"] if rule.get("alert") == alert or rule.get("record") in wanted]
+        kept = [rule for rule in group["rules"] if rule.get("alert") in alerts or rule.get("record") in wanted]
         if kept:
             result.append({**group, "rules": kept})
     return result

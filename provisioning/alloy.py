@@ -102,8 +102,8 @@ def _render_files(entries: list[Mapping[str, Any]]) -> list[str]:
     targets = ""
     for entry in entries:
         for path in [entry["file"]] if isinstance(entry["file"], str) else entry["file"]:
-            labels = f'"service" = {_quote(entry["service"])}, "instance" = constants.hostname'
-            targets += f'\t\t{{"__path__" = {_quote(path)}, {labels}}},\n'
+            labels = f'"service" = {_quote_value(entry["service"])}, "instance" = constants.hostname'
+            targets += f'\t\t{{"__path__" = {_quote_value(path)}, {labels}}},\n'
     return [_FILES.format(targets=targets)] if targets else []
 
 
@@ -119,17 +119,17 @@ def _render_containers(engine: str, entries: list[Mapping[str, Any]]) -> list[st
             regex, service = _to_regex(entry["container"]), entry["service"].replace("$", "$$")
             rule = {"source_labels": ["instance"], "regex": regex, "target_label": "service", "replacement": service}
             rules.append(rule)
-    return [_CONTAINERS.format(engine=_quote(engine), rules="".join(map(_render_rule, rules)))]
+    return [_CONTAINERS.format(engine=_quote_value(engine), rules="".join(map(_render_rule, rules)))]
 
 
 def _render_rule(rule: Mapping[str, str | list[str]]) -> str:
-    lines = [f"\t\t{key:<13} = {_quote(value)}\n" for key, value in rule.items()]
+    lines = [f"\t\t{key:<13} = {_quote_value(value)}\n" for key, value in rule.items()]
     return "\n\trule {\n" + "".join(lines) + "\t}\n"
 
 
 def _render_write(url: str) -> str:
     address = url.rstrip("/").removesuffix(_PUSH_PATH) + _PUSH_PATH
-    return _WRITE.format(url=_quote(address))
+    return _WRITE.format(url=_quote_value(address))
 
 
 def _to_regex(pattern: str) -> str:
@@ -139,6 +139,6 @@ def _to_regex(pattern: str) -> str:
     )
 
 
-def _quote(value: str | list[str]) -> str:
+def _quote_value(value: str | list[str]) -> str:
     """Return a string or a list of them in Alloy's syntax, whose escapes are those of Go, which has all of JSON's."""
     return json.dumps(value, ensure_ascii=False)

@@ -37,7 +37,8 @@ def build_page() -> Iterator[str]:
             number = next((_NUMBERS[label] for label in labels if label in _NUMBERS), "1")
             about = recording.get("about") or _describe_signal(recording["signal"])
             rows.append(f"| `{name}` | {', '.join(sorted(labels))} | {number} | {about} |")
-    single = count_fixed() - len(_OF_TARGET)
+    fixed = count_fixed()
+    single = fixed - len(_OF_TARGET)
     yield "# Series of an overview of many sites\n"
     yield "A site records these totals once a minute. A project with `sites:` receives those that its dashboards and"
     yield "rules read, by default all of them; `series: site` of `remote_write` and `storage` sends all of them. Each"
@@ -48,7 +49,7 @@ def build_page() -> Iterator[str]:
     yield "\nA site without containers, applications or probes has no series of them. Prometheus adds"
     yield f"{len(_OF_TARGET)} series to each site that it scrapes: {', '.join(f'`{name}`' for name in _OF_TARGET)}.\n"
     yield f"**Series per site:** {single} + {len(_OF_TARGET)} + O objectives + A names of firing alerts ="
-    yield f"{count_fixed()} + O + A. In the overview itself `site:expected:info` has one more."
+    yield f"{fixed} + O + A. In the overview itself `site:expected:info` has one more."
 
 
 def count_fixed() -> int:
