@@ -1,0 +1,12 @@
+"""The address that a dashboard's link to its report opens."""
+
+from __future__ import annotations
+
+# Grafana replaces the variables when the link is clicked: Unix times in milliseconds, and a name of the time zone
+# database, or utc (its manual: global variables).
+_QUERY = "from=${__from}&to=${__to}&zone=${__timezone}"
+
+
+def build_url(reports: str, audience: str) -> str:
+    """Return the address of the report for an audience on the range shown; '' without an address or an audience."""
+    return f"{reports}/{audience}?{_QUERY}" if reports and audience else ""
