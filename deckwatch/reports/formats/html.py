@@ -34,13 +34,15 @@ def render(report: Report) -> bytes:
 
 
 def render_notice(title: str, text: str) -> bytes:
-    """Return a page with a title and a sentence, in the style of reports."""
+    """Return a page with a title and a message, in the style of reports."""
+    sentence = f"{text[:1].upper()}{text[1:]}."
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(title)}</title><style>{read_style()}</style>\n</head>\n<body>\n"
-        f'<header class="masthead">\n<h1>{escape(title)}</h1>\n</header>\n<main><p>{escape(text)}</p></main>\n'
+        f'<header class="masthead">\n<h1>{escape(title)}</h1>\n</header>\n<main>'
+        f"<section><p>{escape(sentence)}</p></section></main>\n"
         "</body>\n</html>\n"
     ).encode(errors="replace")
 
