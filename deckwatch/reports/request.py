@@ -98,8 +98,14 @@ def _read_format(name: str) -> str:
     raise BadRequest(add_hint(message, f"did you mean {near}?" if near else ""))
 
 
+def _read_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """Return a time; a space after a T is the plus sign of an offset, which an address may contain unencoded."""
+    date, letter, rest = text[:_MAX_TEXT].partition("T")
+    return time_points.parse_time_point(f"{date}{letter}{rest.replace(' ', '+')}", zone, now)
+
+
 def _read_zone(name: str) -> ZoneInfo:
-    """Return a time zone; a space is the plus sign of Etc/GMT+3, which a link may contain unencoded."""
+    """Return a time zone; a space is the plus sign of Etc/GMT+3 in the same way."""
     if name.lower() in _ZONES_OF_GRAFANA:
         return ZoneInfo("UTC")
     return time_points.load_zone(name[: _MAX_TEXT + 1].replace(" ", "+"))

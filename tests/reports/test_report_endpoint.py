@@ -42,6 +42,7 @@ def read(query: dict[str, str], audience: str = "services") -> Any:
         # As Grafana writes the last seven days, some seconds before the click.
         ({"from": "1795435209250", "to": "1796040009250", "zone": "utc"}, 7 * DAY, MINUTE),
         ({"from": "2026-11-01", "to": "2026-11-08T00:00+00:00"}, 7 * DAY, 1793491200 + 7 * DAY),
+        ({"from": "2026-11-01", "to": "2026-11-08T00:00 00:00"}, 7 * DAY, 1793491200 + 7 * DAY),  # a + in an address
         # "Today" ends in the future.
         ({"from": "2026-11-30", "to": "2026-11-30T23:59:59"}, 12 * 3600, None),
         ({"from": "2026-11-30", "zone": "Europe/Berlin"}, 13 * 3600, None),
