@@ -47,18 +47,16 @@ def read_request(audience: str, fields: Mapping[str, Sequence[str]], now: dateti
     the future, as that of Grafana's range "Today", is the present.
     """
     if audience not in sections.list_audiences():
-        hint = did_you_mean(audience[:_MAX_TEXT], sections.list_audiences())
-        raise UnknownAudience(add_hint(f"no report is for {audience[:_MAX_TEXT]}", hint))
+        shown = _shorten(audience)
+        raise UnknownAudience(add_hint(f"no report is for {shown}", did_you_mean(shown, sections.list_audiences())))
     mistakes = list(_find_unknown(fields))
-    values = {name: fields.get(name, [default])[0].strip() for name, default in DEFAULTS.items()}
+    values = {name: _shorten(fields.get(name, [default])[0].strip()) for name, default in DEFAULTS.items()}
     form = _try_reading(mistakes, lambda: _read_format(values["format"]))
     zone = _try_reading(mistakes, lambda: _read_zone(values["zone"]))
     known_zone = zone or ZoneInfo("UTC")
-    end = _try_reading(mistakes, lambda: time_points.parse_time_point(values["to"][:_MAX_TEXT], known_zone, now))
+    end = _try_reading(mistakes, lambda: _read_time(values["to"], known_zone, now))
     if "from" in fields:
-        start = _try_reading(
-            mistakes, lambda: time_points.parse_time_point(values["from"][:_MAX_TEXT], known_zone, now)
-        )
+        start = _try_reading(mistakes, lambda: _read_time(values["from"], known_zone, now))
     else:
         start = (end or now) - _DEFAULT_RANGE
     if start is None or end is None or form is None or zone is None or mistakes:
@@ -73,7 +71,7 @@ def read_request(audience: str, fields: Mapping[str, Sequence[str]], now: dateti
 
 def _find_unknown(fields: Mapping[str, Sequence[str]]) -> list[str]:
     """Return what is wrong with the names of fields."""
-    unknown = [name[:_MAX_TEXT] for name in fields if name not in DEFAULTS]
+    unknown = [_shorten(name) for name in fields if name not in DEFAULTS]
     repeated = [name for name, values in fields.items() if name in DEFAULTS and len(values) != 1]
     return [
         *(add_hint(f"a report has no parameter {name}", did_you_mean(name, DEFAULTS)) for name in unknown),
@@ -93,14 +91,14 @@ def _read_format(name: str) -> str:
     known = formats.list_formats()
     if name in known:
         return name
-    near = nearest_word(name[:_MAX_TEXT], known)
-    message = f"no format is called {name[:_MAX_TEXT]}: there are {', '.join(known)}"
+    near = nearest_word(name, known)
+    message = f"no format is called {name}: there are {', '.join(known)}"
     raise BadRequest(add_hint(message, f"did you mean {near}?" if near else ""))
 
 
 def _read_time(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     """Return a time; a space after a T is the plus sign of an offset, which an address may contain unencoded."""
-    date, letter, rest = text[:_MAX_TEXT].partition("T")
+    date, letter, rest = text.partition("T")
     return time_points.parse_time_point(f"{date}{letter}{rest.replace(' ', '+')}", zone, now)
 
 
@@ -108,7 +106,12 @@ def _read_zone(name: str) -> ZoneInfo:
     """Return a time zone; a space is the plus sign of Etc/GMT+3 in the same way."""
     if name.lower() in _ZONES_OF_GRAFANA:
         return ZoneInfo("UTC")
-    return time_points.load_zone(name[: _MAX_TEXT + 1].replace(" ", "+"))
+    return time_points.load_zone(name.replace(" ", "+"))
+
+
+def _shorten(text: str) -> str:
+    """Return a text for a message; a long one is none of the expected words, and is cut."""
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
 
 
 def _check_range(seconds: float) -> None:
