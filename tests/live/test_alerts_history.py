@@ -110,8 +110,10 @@ def test_a_young_prometheus_says_how_much_it_knows(remembering):
     assert 0.5 <= history(prometheus, "--range", "2h")["covered"] < 0.56
 
 
-def test_an_alert_is_acknowledged_by_its_id(start_alertmanager):
+def test_an_alert_is_acknowledged_by_its_id(start_alertmanager, need):
     """By the requests of the guide as they are printed there, and by the command."""
+    for program in ("curl", "jq"):
+        need(program, get=f"apt-get install {program}")
     alertmanager = start_alertmanager(PROJECT)
     base = alertmanager.client.base
     alertmanager.fire({"alertname": "HostFull", "severity": "critical", "instance": MARKUP}, {"alertname": "HostBusy"})
