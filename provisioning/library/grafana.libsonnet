@@ -5,7 +5,7 @@ local literal(text) = std.strReplace(text, '$', '$$');
 
 local names = { loki: 'Loki', jaeger: 'Jaeger', postgres: 'PostgreSQL' };
 
-// The dashboard, because a viewer may not open Explore, to which links between data sources lead.
+// Links to a trace open the dashboard: Grafana's links between data sources open Explore, which a viewer may not see.
 local traceUrl = literal('/d/traces?var-trace=${__value.raw}');
 
 // The links from a metric's exemplar to its trace, from a trace to its log lines, and back. Each needs both data sources.
