@@ -48,10 +48,14 @@ class Viewer:
 
 @dataclass
 class Load:
-    """What viewers measured: milliseconds of responses and of whole refreshes, errors, and cores by program."""
+    """What viewers measured: milliseconds of responses and of whole refreshes, errors, and cores by program.
+
+    `delays` are the milliseconds by which viewers woke up late: the machine's own delays, without any server.
+    """
 
     responses: list[float] = field(default_factory=list)
     refreshes: dict[tuple[int, int], float] = field(default_factory=dict)
+    delays: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     cores: dict[str, float] = field(default_factory=dict)
     bytes_received: int = 0
@@ -63,6 +67,10 @@ class Load:
     @property
     def p99(self) -> float:
         return Samples(tuple(self.responses)).p99
+
+    @property
+    def delay_p99(self) -> float:
+        return Samples(tuple(self.delays)).p99
 
     @property
     def refresh_p99(self) -> float:
@@ -107,7 +115,10 @@ def _run_connection(
     turn = 0
     try:
         while due < end:
-            time.sleep(max(0.0, due - time.perf_counter()))
+            slept = due - time.perf_counter()
+            time.sleep(max(0.0, slept))
+            if slept > 0:
+                load.delays.append(1000 * (time.perf_counter() - due))
             for request in requests:
                 begin = time.perf_counter()
                 size, error = _send_request(connection, request, viewer.span)

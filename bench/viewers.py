@@ -180,7 +180,8 @@ def _measure_part(part: Part, seconds: float, containers: int) -> Targets:
 
 def _list_rows(part: Part, one: Load, many: Load) -> Iterator[tuple[float, Row]]:
     interval, key = 1000 * part.viewers[0].interval, part.key
-    counted = f"{len(many.responses)} requests, {many.bytes_received / 1e6:.1f} MB"
+    counted = f"{len(many.responses)} requests, {many.bytes_received / 1e6:.0f} MB"
+    late = f"viewers woke up {many.delay_p99:.0f} ms late (p99)"
     yield _MAX_SHARE, Row("response, p99", many.p99, interval, what=f"the interval; {counted}", key=f"{key}_p99")
     yield (
         _MAX_SHARE,
@@ -188,7 +189,7 @@ def _list_rows(part: Part, one: Load, many: Load) -> Iterator[tuple[float, Row]]
             "refresh, p99",
             many.refresh_p99,
             interval,
-            what="the interval; until the last response",
+            what=f"the interval; {late}",
             key=f"{key}_refresh",
         ),
     )
