@@ -41,6 +41,7 @@ class _StatusJson(TypedDict):
 
 
 class _AlertJson(TypedDict):
+    fingerprint: str
     labels: dict[str, str]
     annotations: dict[str, str]
     startsAt: str
@@ -87,7 +88,10 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class FiringAlert:
-    """A firing alert; `state` is active, suppressed (by `silences` or `inhibited_by`) or unprocessed."""
+    """A firing alert; `state` is active, suppressed (by `silences` or `inhibited_by`) or unprocessed.
+
+    `id` is its fingerprint: 16 hexadecimal digits, the same as long as its labels are.
+    """
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
@@ -96,6 +100,7 @@ class FiringAlert:
     receivers: Sequence[str]
     silences: Sequence[str] = ()
     inhibited_by: Sequence[str] = ()  # fingerprints of alerts
+    id: str = ""
 
     @property
     def name(self) -> str:
@@ -245,6 +250,7 @@ def _parse_alert(data: _AlertJson) -> FiringAlert:
         [receiver["name"] for receiver in data["receivers"]],
         data["status"]["silencedBy"],
         data["status"]["inhibitedBy"],
+        data["fingerprint"],
     )
 
 

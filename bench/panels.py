@@ -4,6 +4,8 @@ A simulated machine with the containers and a separate database server are scrap
 these pages for a day, one every 15 s, then the series of the shipped recording rules (promtool). Every query of every
 panel and variable is run over that day, one at a time, with the number of points that Grafana requests on a wide
 screen. The fastest of three runs counts, and a panel is the sum of its queries.
+
+Where Grafana and Chromium are installed, the dashboards are then opened in them (`_loading.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bench import _containers, _database, _peers, _remote_write, _simulated_machine
+from bench import _containers, _database, _loading, _peers, _remote_write, _simulated_machine
 from bench._options import print_progress
 from bench._sheet import Sheet, format_value
 from deckwatch.core import promql
@@ -91,6 +93,9 @@ def sheets(options: Options) -> Iterator[Sheet]:
             with start_prometheus(prometheus, data) as url:
                 print_progress("querying …")
                 yield _panel_sheet(url, built, when, count, len(series))
+                yield from _loading.measure_loading(
+                    url, when, folder / "loading", f"{count} containers, {span // 3600} h"
+                )
 
 
 def _past_series(count: int, folder: Path) -> Iterator[_remote_write.PastSeries]:

@@ -13,7 +13,7 @@ from deckwatch.dashboards.model import Built
 from deckwatch.dashboards.read import adjust, parts
 from deckwatch.dashboards.read.adjust import Changes
 from deckwatch.dashboards.read.reader import Reader
-from deckwatch.dashboards.resolve import events, variables
+from deckwatch.dashboards.resolve import events, report_link, variables
 from deckwatch.dashboards.resolve.queries import Resolver
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class Settings:
     """Settings of all dashboards.
 
     `own_panels` is a user's folder of panel files, `parts` are those that `use:` finds, `changes` the project's changes
-    by name. With `exemplars`, graphs of histograms show exemplars.
+    by name. With `exemplars`, graphs of histograms show exemplars. `reports` is the address below which reports are
+    served; '' for none.
     """
 
     refresh: str = "30s"
@@ -57,6 +58,7 @@ class Settings:
     layout: Layout = "wide"
     figures: Figures = "normal"
     exemplars: bool = False
+    reports: str = ""
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,7 @@ class _Builder:
             variants=screens.list_variants(dashboard, self.settings.layout, self.settings.figures),
             panel_types=self.types,
             exemplars=self.settings.exemplars,
+            report_url=report_link.build_url(self.settings.reports, dashboard.report),
         )
         return built, problems
 

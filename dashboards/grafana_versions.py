@@ -31,7 +31,8 @@ class Feature:
 
     `since` is the first version with it, `until` the first without it again; '' where there is none. An option has a
     dotted path as its name and the `panel` type that has it, '' for all; without the option a panel behaves as with
-    the `default`, and earlier versions read the option `older` instead. `source` is the evidence.
+    the `default`, and earlier versions read the option `older` instead. A panel is as useful without an option that is
+    `optional`. `source` is the evidence.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Feature:
     until: str = ""
     default: JsonValue = None
     older: str = ""
+    optional: bool = False
     note: str = ""
 
     def find_problems(self, targets: Targets, what: str, place: Place) -> Iterator[Problem]:

@@ -48,7 +48,8 @@ class Built:
     """A dashboard with its queries resolved, by the path of their panel.
 
     `adjusted` keeps names that the project's changes would alter. `refresh` is the default interval. `panel_types`
-    are all types by name. With `exemplars`, graphs of histograms show exemplars, which link to traces.
+    are all types by name. With `exemplars`, graphs of histograms show exemplars, which link to traces. `report_url` is
+    the address of its report, with Grafana's variables for the range shown; '' for none.
     """
 
     dashboard: Dashboard
@@ -61,6 +62,7 @@ class Built:
     variants: Sequence[ScreenVariant] = (ScreenVariant(),)
     panel_types: Mapping[str, PanelType] = field(default_factory=dict)
     exemplars: bool = False
+    report_url: str = ""
 
     def panel_name(self, panel: PanelSpec) -> str:
         """Return the name from which a panel's id is made: its `id`, or its keyword and title.

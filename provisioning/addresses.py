@@ -29,12 +29,16 @@ ALERTMANAGER = "http://127.0.0.1:9093"  # its own --web.external-url, as in the 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The URLs at which people open the programs and the published runbooks, and the internal ones; "" if not set."""
+    """The URLs at which people open the programs and the published runbooks, and the internal ones; "" if not set.
+
+    `views` is that of `deckwatch views serve`.
+    """
 
     grafana: str = ""
     alertmanager: str = ""
     prometheus: str = ""
     runbooks: str = ""
+    views: str = ""
     internal_prometheus: str = ""
     internal_alertmanager: str = ""
     internal_grafana: str = ""
@@ -48,6 +52,11 @@ class Addresses:
             "alertmanager": self.alertmanager or alertmanager,
             "runbooks": self.runbooks,
         }
+
+    @property
+    def reports(self) -> str:
+        """The URL below which reports are served, by their audience; '' if it is not known."""
+        return f"{self.views}/api/v1/reports" if self.views else ""
 
 
 LINK_NAMES = tuple(field.name for field in fields(Addresses) if not field.name.startswith("internal_"))

@@ -157,6 +157,8 @@ def _resolve_models(
         layout=settings.layout,
         figures=settings.figures,
         exemplars="jaeger" in settings.data_sources,
+        # Files for another Grafana are for other people.
+        reports="" if settings.form in ("importable", "mixin") else settings.addresses.reports,
     )
     resolved = dashboard_build.resolve_dashboards(documents.files, catalog, signals, dashboard_settings, renderer)
     links = settings.addresses.links()

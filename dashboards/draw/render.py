@@ -85,12 +85,18 @@ def to_library_input(built: Built, others: LinkTargets, variant: ScreenVariant) 
         "alerts": {"expr": built.alerts, "shown": dashboard.marks_shown},
         "events": [_describe_event(event) for event in built.events],
         **_describe_datasource("prometheus", variables),
-        "links": [{"title": "Dashboards", "tag": own_tags[-1], "dropdown": True}],
+        "links": [{"title": "Dashboards", "tag": own_tags[-1], "dropdown": True}, *_describe_report_link(built)],
         "rows": _describe_rows(built, others, variant),
     }
     if dashboard.raw:
         result["raw"] = dashboard.raw
     return result
+
+
+def _describe_report_link(built: Built) -> list[StrictObject]:
+    if not built.report_url:
+        return []
+    return [{"title": "Report", "url": built.report_url, "tooltip": "Opens a report about the range shown."}]
 
 
 def _describe_rows(built: Built, others: LinkTargets, variant: ScreenVariant) -> list[StrictObject]:

@@ -113,8 +113,8 @@ def _has_field(data: JsonValue, path: str) -> bool:
 
 
 def _is_drawn_by_older(panel: StrictMapping, option: Feature) -> bool:
-    """Return whether versions without an option draw the same: by their default, or by the option that they have."""
-    if option.older and _has_field(panel, option.older):
+    """Return whether versions without an option draw as good a panel: by their default, or by their own option."""
+    if option.optional or (option.older and _has_field(panel, option.older)):
         return True
     return _get_field(panel, option.name) == option.default
 

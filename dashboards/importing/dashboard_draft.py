@@ -63,6 +63,8 @@ class DashboardDraft:
         self._number_rows()
         self._find_needs()
         self.header = variables.read_header(original.model, original.folder, self.lost)
+        if self.is_ours:
+            self.header |= variables.read_report(original.model)
         self.section_choices = SectionChoices(original.model, (header for header, _ in self.rows), self.lost)
         self.choices = self.section_choices.of_dashboard
         variables.count_lost_settings(original.model, name, self.lost, is_ours=self.is_ours)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from deckwatch.dashboards.draw.render import TAG
 from deckwatch.dashboards.grafana_model import MIN_REFRESH, refreshes_too_fast, replace_variables
 from deckwatch.dashboards.importing.patch import is_same_json
+from deckwatch.dashboards.resolve import report_link
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -66,6 +67,12 @@ def read_header(model: JsonMapping, folder: str, lost: Counter[str]) -> JsonObje
         if too_fast:
             lost[f"refresh interval below Grafana's minimum, now {MIN_REFRESH}"] += 1
     return options
+
+
+def read_report(model: JsonMapping) -> JsonObject:
+    """Return the option for the report that one of our dashboards links to; its address is the project's."""
+    audiences = [report_link.read_audience(str(link.get("url", ""))) for link in model.get("links") or []]
+    return next(({"report": audience} for audience in audiences if audience), {})
 
 
 def read_folder(title: str) -> str:
@@ -144,6 +151,8 @@ def make_raw(
     if (annotations or is_ours) and not is_same_json(annotations, generated["annotations"]["list"]):
         raw["annotations"] = {"list": annotations}
     links = model.get("links") or []
+    if is_ours:
+        links = [link for link in links if not report_link.read_audience(str(link.get("url", "")))]
     if (links or is_ours) and not is_same_json(links, generated["links"]):
         raw["links"] = links
     for key in _SETTINGS:

@@ -60,16 +60,17 @@ local event(spec, one) = {
 );
 
 local link(spec) = {
-  type: 'dashboards',
+  local is_page = std.objectHas(spec, 'url'),
+  type: if is_page then 'link' else 'dashboards',
   title: spec.title,
-  tags: [spec.tag],
-  asDropdown: spec.dropdown,
+  tags: if is_page then [] else [spec.tag],
+  asDropdown: theme.get(spec, 'dropdown', false),
   includeVars: false,
-  keepTime: true,
-  targetBlank: false,
-  icon: 'external link',
-  tooltip: '',
-  url: '',
+  keepTime: !is_page,
+  targetBlank: is_page,
+  icon: if is_page then 'doc' else 'external link',
+  tooltip: theme.get(spec, 'tooltip', ''),
+  url: theme.get(spec, 'url', ''),
 };
 
 {

@@ -209,7 +209,8 @@ class EventSpec:
 class Dashboard:
     """A dashboard file. `uid` is its id in Grafana's URLs; signals of `subjects` have short names in it.
 
-    `rows` are all rows, also those in tabs; `choices` and `inputs` are the variables of the whole dashboard.
+    `rows` are all rows, also those in tabs; `choices` and `inputs` are the variables of the whole dashboard. `report`
+    is the audience of the report that it links to.
     """
 
     uid: str
@@ -229,6 +230,7 @@ class Dashboard:
     events: tuple[EventSpec, ...] = ()
     marks: StrictMapping = field(default_factory=dict)
     marks_shown: bool = True
+    report: str = ""
     layout: str = ""
     text_size: str = ""
     allow: tuple[str, ...] = ()

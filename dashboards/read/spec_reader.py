@@ -70,6 +70,7 @@ def read_dashboard(
         events=tuple(_read_events(options)),
         marks=options.get_object("marks"),
         marks_shown=options.get_flag("marks_shown", default=True),
+        report=options.get_text("report"),
         layout=options.get_text("layout"),
         text_size=options.get_text("text_size"),
         allow=tuple(options.get_object("allow")),

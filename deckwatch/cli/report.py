@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,12 +132,11 @@ def _read_order(options: dict[str, Any]) -> ReportOptions:
     """Return the range, time zone, audience and title from the options; raises DeckwatchError."""
     from deckwatch.core import time_points
     from deckwatch.reports.build import ReportOptions
-    from deckwatch.reports.context import MIN_RANGE_SECONDS
+    from deckwatch.reports.context import check_range
 
     zone: ZoneInfo = time_points.load_zone(options["zone"])
     seconds = _shared.parse_duration(options["span"]).total_seconds()
-    if seconds < MIN_RANGE_SECONDS:
-        raise DeckwatchError("a report needs a range of at least an hour")
+    check_range(seconds)
     end, moment = options["end"], None
     if end != "now":
         moment = time_points.parse_time_point(end, zone, datetime.now(UTC)).timestamp()
@@ -159,21 +159,13 @@ def _read_knowledge(project: Path, alertmanager: str, *, quiet: bool) -> Project
 
     Where Alertmanager does not answer, print a note unless `quiet`; the report says it too.
     """
-    from deckwatch.alerting import health
-    from deckwatch.alerting.alertmanager import Alertmanager
     from deckwatch.cli import _project
-    from deckwatch.provisioning import named_query
-    from deckwatch.provisioning.insights import read
-    from deckwatch.reports.build import ProjectFacts
+    from deckwatch.reports import project_facts
 
-    loaded = _project.load_project(project, keep_invalid=True)
-    signals = named_query.load_vocabulary(loaded).signals
-    silences = None
+    facts = project_facts.read_facts(_project.load_project(project, keep_invalid=True))
     try:
-        with Alertmanager(alertmanager, seconds=5.0) as manager:
-            silences = manager.list_silences(with_expired=True)
+        return replace(facts, silences=project_facts.read_silences(alertmanager))
     except DeckwatchError as error:
         if not quiet:
             click.echo(f"who acknowledged alerts is unknown: {error}", err=True)
-    rules = list(read.load_rules(loaded).rules.values())
-    return ProjectFacts(signals, sorted(health.find_components(loaded)), rules, silences)
+        return facts

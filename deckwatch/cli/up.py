@@ -53,7 +53,7 @@ class _Link(click.ParamType[tuple[str, str]]):
     type=_Link(),
     multiple=True,
     help="Where others open a program, for links in notifications: grafana=https://grafana.example, or alertmanager, "
-    "prometheus, runbooks. By default as in `addresses:` of deckwatch.yaml.",
+    "prometheus, runbooks, views. By default as in `addresses:` of deckwatch.yaml.",
 )
 @_up_example.add_options
 @click.pass_obj

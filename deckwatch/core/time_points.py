@@ -1,4 +1,4 @@
-"""Points in time as users write them: dates with or without an offset, Unix time, and times relative to now."""
+"""Points in time as users write them: dates with or without an offset, Unix times, and times relative to now."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from deckwatch.core import units
 from deckwatch.core.problems import DeckwatchError, add_hint, nearest_word
 
 _UNIX = re.compile(r"\d{9,11}(\.\d{1,9})?")
+_UNIX_MILLISECONDS = re.compile(r"\d{12,14}")  # as in Grafana's links; from 1973 on, and no time in seconds before 5138
 _RELATIVE = re.compile(r"(?:now)?-(\S+)")
 _EXAMPLES = "such as 2026-10-25, 2026-10-25T14:30, 2026-10-25T14:30+02:00, a Unix time, now or -7d"
 
@@ -35,6 +36,8 @@ def parse_time_point(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     try:
         if _UNIX.fullmatch(text):
             return datetime.fromtimestamp(float(text), UTC)
+        if _UNIX_MILLISECONDS.fullmatch(text):
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
         if match := _RELATIVE.fullmatch(text):
             return now.astimezone(UTC) - timedelta(seconds=units.parse_duration(match[1]))
         when = datetime.fromisoformat(text)

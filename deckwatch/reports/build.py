@@ -35,6 +35,10 @@ _COMPLETE = 0.99
 _SHOWN_GAPS = 3
 
 
+class NoSamples(DeckwatchError):
+    """Prometheus has no samples of the range."""
+
+
 @dataclass(frozen=True)
 class ReportOptions:
     """What a report is to be about. `end` is a Unix time, None for Prometheus' present."""
@@ -64,7 +68,7 @@ def build_report(
     timeout: float,
     advance: Callable[[], None] = lambda: None,
 ) -> Report:
-    """Return the report from a Prometheus; `advance` is called after each request. Raises Unreachable, DeckwatchError.
+    """Return the report from a Prometheus; `advance` is called after each request. Raises Unreachable, NoSamples.
 
     A query that Prometheus refuses costs its section some values; one that it does not answer, the report.
     """
@@ -103,7 +107,7 @@ class _Builder:
         coverage = coverages.read_coverage(self._prometheus, self._start, self._end)
         self._advance()
         if not coverage.covered:
-            raise DeckwatchError(self._describe_absence(coverage))
+            raise NoSamples(self._describe_absence(coverage))
         with ThreadPoolExecutor(2) as pool:
             history = pool.submit(self._read_histories, coverage)
             insights = pool.submit(self._find_insights)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql, units
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.signal_lookup import UnknownSignal
 from deckwatch.reports.queries import Grid
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from deckwatch.reports.model import Coverage
 
 MIN_RANGE_SECONDS = 3600
+MAX_RANGE_SECONDS = 365 * 86400
 _MAX_POINTS = 170  # of one period
 # Steps that divide a day, so that points of different days compare.
 _STEPS = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400)
@@ -108,6 +110,14 @@ class Context:
         except promql.PromqlError as error:
             self.signal_faults[name] = str(error)
             return ""
+
+
+def check_range(seconds: float) -> None:
+    """Raise DeckwatchError for a range of which there is no report."""
+    if seconds < MIN_RANGE_SECONDS:
+        raise DeckwatchError("a report needs a range of at least an hour")
+    if seconds > MAX_RANGE_SECONDS:
+        raise DeckwatchError("a report has a range of at most a year")
 
 
 def choose_step(seconds: float) -> float:

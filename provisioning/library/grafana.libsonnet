@@ -5,19 +5,21 @@ local literal(text) = std.strReplace(text, '$', '$$');
 
 local names = { loki: 'Loki', jaeger: 'Jaeger', postgres: 'PostgreSQL' };
 
+// Links to a trace open the dashboard: Grafana's links between data sources open Explore, which a viewer may not see.
+local traceUrl = literal('/d/traces?var-trace=${__value.raw}');
+
 // The links from a metric's exemplar to its trace, from a trace to its log lines, and back. Each needs both data sources.
 // A log line names its trace as trace_id=… or "trace_id":"…". A span's logs are found by that text in all services:
 // Jaeger keeps the name of a service apart from the tags, of which alone Grafana makes label matchers.
 local links = {
   prometheus(others):: if !std.objectHas(others, 'jaeger') then {} else {
-    exemplarTraceIdDestinations: [{ name: 'trace_id', datasourceUid: 'deckwatch-jaeger', urlDisplayLabel: 'Open the trace' }],
+    exemplarTraceIdDestinations: [{ name: 'trace_id', url: traceUrl, urlDisplayLabel: 'Open the trace' }],
   },
   loki(others):: if !std.objectHas(others, 'jaeger') then {} else { jsonData: {
     derivedFields: [{
       name: 'Trace',
       matcherRegex: @'\b[Tt]race_?[Ii][Dd]\W{1,4}([0-9a-f]{32})\b',
-      url: literal('${__value.raw}'),
-      datasourceUid: 'deckwatch-jaeger',
+      url: traceUrl,
       urlDisplayLabel: 'Open the trace',
     }],
   } },

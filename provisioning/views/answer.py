@@ -32,7 +32,7 @@ _QUERY_SECONDS = 10.0
 
 
 class BadRequest(DeckwatchError):
-    """A request has a parameter that the view does not have."""
+    """A request has a parameter that does not exist, or a value that it cannot have."""
 
 
 @dataclass(frozen=True, slots=True)

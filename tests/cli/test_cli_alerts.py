@@ -16,6 +16,7 @@ from deckwatch.alerting.alertmanager import Alertmanager, Matcher, acknowledgeme
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 STATUS = {"versionInfo": {"version": "0.27.0"}}
 ALERT = {
+    "fingerprint": "0123456789abcdef",
     "labels": {"alertname": "ContainerNotRunning", "severity": "critical", "name": "\x1b[2J[red]shop[/red]\n"},
     "annotations": {},
     "startsAt": "2026-11-21T19:00:00.123456789Z",
@@ -148,3 +149,12 @@ def test_only_firing_alerts_can_be_acknowledged(server, words, message):
     argv = [DECKWATCH, "alerts", "ack", *words, "--comment", "x", "--alertmanager", server["url"]]
     completed = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (completed.returncode, completed.stderr) == (1, f"deckwatch: {message}\n")
+
+
+def test_an_unknown_id_is_not_acknowledged(server):
+    server |= {"/api/v2/status": (200, json.dumps(STATUS)), "/api/v2/alerts": (200, json.dumps([ALERT]))}
+    argv = [DECKWATCH, "alerts", "ack", "0123456789abcdee", "--comment", "x", "--alertmanager", server["url"]]
+    completed = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("deckwatch: no firing alert has the id 0123456789abcdee (`")
+    assert "alerts list --format json` lists them)" in completed.stderr

@@ -50,7 +50,7 @@ PUBLISHED = {"dashlist": "dashboardlist", "annolist": "annotationslist"}
 # Options of panels and of their fields that came after the captured schemas; earlier versions ignore them.
 NEWER = {
     ("table", "Options"): {"enablePagination"},
-    ("table", "FieldConfig"): {"footer"},
+    ("table", "FieldConfig"): {"footer", "wrapHeaderText"},
     ("gauge", "Options"): {
         *("barShape", "barWidthFactor", "effects", "endpointMarker"),
         *("segmentCount", "shape", "sparkline", "textMode"),

@@ -69,6 +69,14 @@ def test_a_generated_dashboard_is_restored_to_the_same_json(importer, shipped):
         assert result.lost == {}
 
 
+def test_the_link_to_a_report_is_restored_without_its_address(importer, build):
+    text = "dashboard: Shop\nreport: services\nrows: [[{text: Nothing.}]]\n"
+    built = build(text, reports="http://127.0.0.1:9879/api/v1/reports")
+    document = yaml.safe_load(importer.import_dashboard(built.model, "shop").text)
+    assert document["report"] == "services"
+    assert "raw" not in document
+
+
 def test_every_keyword_is_restored_to_the_same_json(importer, build):
     built = build(EVERYTHING.read_text(), uid="everything", subjects=("everything",))
     assert built.problems == []

@@ -13,6 +13,7 @@ import pytest
 pytestmark = pytest.mark.live
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "alerts.md"
 NOBODY = "http://127.0.0.1:1"
 MARKUP = "<b>[red]&"
 PROJECT = """\
@@ -107,3 +108,43 @@ def test_a_young_prometheus_says_how_much_it_knows(remembering):
     assert printed.stdout == "no alert fired in the last 2h\n"
     assert "of the last 2h; what fired otherwise is unknown" in printed.stderr
     assert 0.5 <= history(prometheus, "--range", "2h")["covered"] < 0.56
+
+
+def test_an_alert_is_acknowledged_by_its_id(start_alertmanager, need):
+    """By the requests of the guide as they are printed there, and by the command."""
+    for program in ("curl", "jq"):
+        need(program, get=f"apt-get install {program}")
+    alertmanager = start_alertmanager(PROJECT)
+    base = alertmanager.client.base
+    alertmanager.fire({"alertname": "HostFull", "severity": "critical", "instance": MARKUP}, {"alertname": "HostBusy"})
+    listed = json.loads(run("list", "", "--format", "json", alertmanager=base).stdout)
+    ids = {each["alert"]: each["id"] for each in listed}
+    section = GUIDE.read_text(encoding="utf-8").partition("### Acknowledge from a program\n")[2]
+    script = section.partition("```sh\n")[2].partition("```")[0].replace("http://127.0.0.1:9093", base)
+
+    def acknowledge(identity: str) -> subprocess.CompletedProcess:
+        text = script.replace("id=0123456789abcdef", f"id={identity}")
+        return subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=False)
+
+    unknown = acknowledge("0123456789abcdef")
+    assert unknown.returncode == 5
+    assert "no firing alert has the id 0123456789abcdef" in unknown.stderr
+    assert alertmanager.client.get("/api/v2/silences") == []
+    known = acknowledge(ids["HostFull"])
+    assert (known.returncode, known.stderr) == (0, "")
+    run("ack", "", ids["HostBusy"], "--comment", "mine", "--author", "bob", alertmanager=base)
+    states = {
+        each["alert"]: each["state"]
+        for each in json.loads(run("list", "", "--format", "json", alertmanager=base).stdout)
+    }
+    assert {name: state.partition(",")[0] for name, state in states.items()} == {
+        "HostFull": "acknowledged: ann",
+        "HostBusy": "acknowledged: bob",
+    }
+    # Each silence is of the steps of its alert alone.
+    labels = {
+        silence["createdBy"]: {each["name"] for each in silence["matchers"]}
+        for silence in alertmanager.client.get("/api/v2/silences")
+    }
+    assert labels["ann"] == {"alertname", "severity", "instance", "escalation"}
+    assert labels["bob"] == {"alertname", "escalation"}

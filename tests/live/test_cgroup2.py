@@ -1,7 +1,7 @@
-"""The exporter on a kernel that has control groups of version 2 only, beside engines with either cgroup driver.
+"""The exporter on a kernel with control groups of version 2 only, beside an engine of each cgroup driver.
 
-It runs there in two ways: as a process of the machine, and in a container as the Compose file has it, in namespaces of
-its own. Its values are compared with the kernel's own just before and just after.
+It runs as a process of the machine, and in a container as in the Compose file, with namespaces of its own. Its values
+are compared with those of the kernel just before and just after.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ import docker.errors
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deckwatch.provisioning.program import is_answering
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.xdist_group("guest")]
 
 SIZE = 32 << 20
 EAT = "x=0123456789abcdef; while :; do x=$x$x; done"
@@ -101,16 +99,24 @@ class Busy:
 
 
 @pytest.fixture(scope="module")
-def busy(guest, eventually) -> Busy:
-    """The exporter as a process of the guest, and containers that came after it."""
+def busy(guest) -> Iterator[Busy]:
+    """The exporter as a process of the guest, and containers that are started after it."""
     guest.sh(f"mkdir -p /run/project; echo {shlex.quote(PROJECT)} >/run/project/deckwatch.yaml")
     serve = f"{DECKWATCH} --project=/run/project serve --listen=0.0.0.0:9877 --docker-host=unix:///run/systemd.sock"
-    guest.begin(serve)
+    with guest.service(serve):
+        yield start_containers(guest)
+        for engine in guest.engines.values():
+            for container in engine.client.containers.list(all=True):
+                container.remove(force=True)
+
+
+def start_containers(guest) -> Busy:
     engine = guest.engines["systemd"]
-    eventually(lambda: is_answering(f"{guest.url}/readyz"), 600)
-    watches = 'deckwatch_collector_success{collector="container_state"} 1\n'
-    eventually(lambda: watches in get(f"{guest.url}/metrics?collect[]=container_state"), 600)
-    # One twentieth of a CPU: it is held up, and leaves the rest to the others.
+    guest.wait("busybox wget -q -O /dev/null http://127.0.0.1:9877/readyz")
+    state = "http://127.0.0.1:9877/metrics?collect[]=container_state"
+    watches = 'deckwatch_collector_success{collector="container_state"} 1$'
+    guest.wait(f"busybox wget -q -O - '{state}' | grep -q '{watches}'")
+    # One twentieth of a CPU: it is throttled, and leaves the rest to the others.
     busy_loop = {"script": "while :; do :; done", "name": "web", "cpu_period": 20_000, "cpu_quota": 1_000, **ALONE}
     guest.engines["cgroupfs"].run(**busy_loop, mem_limit="32m")
     web = engine.run(**busy_loop, mem_limit="64m")
@@ -120,14 +126,12 @@ def busy(guest, eventually) -> Busy:
     greedy = engine.run(f"{eat}; {eat}; exec sleep 10000", name="greedy", mem_limit="16m", **ALONE)
     db.reload()
     url = f"http://{db.attrs['NetworkSettings']['IPAddress']}/file"
-    guest.sh(f"until busybox wget -q -O /run/file {url}; do sleep 1; done")
+    guest.wait(f"busybox wget -q -O /run/file {url}")
     size = int(guest.sh("stat -c %s /run/file; rm /run/file"))
-    ids = {one.name: one.id for one in (web, db, killed, greedy)}
-    busy = Busy(guest, ids, size)
-    # The kernel's own count says that both were killed.
+    # The kernel's count: both were killed.
     events = f"/sys/fs/cgroup{GROUPS['systemd'].format(greedy.id)}/memory.events"
-    guest.sh(f"until grep -q 'oom_kill 2' {events}; do sleep 1; done")
-    return busy
+    guest.wait(f"grep -q 'oom_kill 2' {events}")
+    return Busy(guest, {one.name: one.id for one in (web, db, killed, greedy)}, size)
 
 
 @pytest.fixture
@@ -137,12 +141,13 @@ def engine(guest):
 
 
 @pytest.fixture
-def private(busy, compose, eventually):
+def private(busy, compose, guest):
     """The exporter as the Compose file has it: user, rights, and network and control groups of its own."""
     words = compose.services["deckwatch"]["command"]
     command = [re.sub(r"tcp://docker-proxy:\d+", "unix:///engine.sock", word) for word in words]
     exporter = compose.exporter(command, ["/run/project:/project:ro", "/run/systemd.sock:/engine.sock:ro"])
-    eventually(lambda: exporter.page("/readyz"), 600)
+    # From the guest: a command in the container takes ten times the CPU time of a request.
+    guest.wait(f"busybox wget -q -O /dev/null {exporter.url}/readyz")
     yield exporter
     with contextlib.suppress(docker.errors.NotFound):
         exporter.container.remove(force=True)
@@ -232,12 +237,8 @@ def test_as_a_process(busy, guest):
 
 def test_in_a_container_with_namespaces_of_its_own(busy, private, guest):
     patience = [f"--header={name}: {value}" for name, value in PATIENCE.items()]
-    fetch = ["wget", "-q", "-O", "-", *patience, "http://127.0.0.1:9877/metrics"]
-
-    def read() -> str:
-        return private.container.exec_run(fetch).output.decode()
-
-    page = busy.page(read)
+    fetch = shlex.join(["busybox", "wget", "-q", "-O", "-", *patience, f"{private.url}/metrics"])
+    page = busy.page(lambda: guest.sh(fetch))
     assert failed(page) == set()
     assert set(page.ids()) == {"web", "db", "greedy", "deckwatch"}
     check_containers(page, busy)

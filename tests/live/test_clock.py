@@ -1,6 +1,6 @@
 """A clock that jumps ahead under Prometheus and Alertmanager, in a machine of its own: there is one clock for all.
 
-Of one that is set back docs/decisions/0017-alert-noise.md tells.
+docs/decisions/0017-alert-noise.md has what happens when a clock is set back.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from deckwatch.core import yaml_file
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
 from deckwatch.provisioning import stack
-from deckwatch.provisioning.program import is_answering
 from deckwatch.provisioning.write import write_plan
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.xdist_group("guest")]
 
 PATH = "/alerts"
 HOST = "10.0.2.2"  # this machine, seen from the guest
@@ -64,20 +63,28 @@ def bundle(tmp_path, inbox):
 
 
 @pytest.fixture
-def guest_prometheus(bundle, guest, need, eventually):
+def guest_prometheus(bundle, guest, need):
     """Prometheus' client; it and Alertmanager run in the guest."""
     prometheus = need("prometheus", get="apt-get install prometheus")
     alertmanager = need("prometheus-alertmanager", "alertmanager", get="apt-get install prometheus-alertmanager")
     options = [f"--config.file={bundle}/alertmanager/alertmanager.yml", "--storage.path=/run/alertmanager"]
     listening = [f"--web.listen-address=127.0.0.1:{PORTS['alertmanager']}", "--cluster.listen-address="]
-    guest.begin(shlex.join([alertmanager, *options, *listening]))
+    alertmanager_command = shlex.join([alertmanager, *options, *listening])
     options = [f"--config.file={bundle}/prometheus/prometheus.yml", "--storage.tsdb.path=/run/prometheus"]
-    # What is older than this has no value any more; by default five minutes, which would have to be waited for.
+    # Older samples have no value any more; by default after five minutes, which the test would have to wait for.
     listening = [f"--web.listen-address=0.0.0.0:{PORTS['prometheus']}", "--query.lookback-delta=30s"]
-    guest.begin(shlex.join([prometheus, *options, *listening]))
-    eventually(lambda: is_answering(f"{guest.url}/-/ready"), SECONDS)
-    with Client(guest.url) as client:
-        yield client
+    prometheus_command = shlex.join([prometheus, *options, *listening])
+    with guest.service(alertmanager_command), guest.service(prometheus_command):
+        guest.wait(f"busybox wget -q -O /dev/null http://127.0.0.1:{PORTS['prometheus']}/-/ready")
+        with Client(guest.url) as client:
+            yield client
+
+
+@pytest.fixture
+def clock(guest):
+    """The guest's clock, which is set to the right time afterwards."""
+    yield
+    guest.sh(f"busybox date -s @{time.time():.0f}")
 
 
 def firing(client: Client) -> bool:
@@ -85,6 +92,7 @@ def firing(client: Client) -> bool:
     return bool(client.get("/api/v1/query", query=alerts)["data"]["result"])
 
 
+@pytest.mark.usefixtures("clock")
 def test_an_alert_outlives_a_clock_that_jumps_ahead(guest, guest_prometheus, inbox, eventually):
     inbox.wait(lambda: inbox.alerts(PATH, alertname="PageGone"), SECONDS)
     guest.sh(f"busybox date -s @$(( $(date +%s) + {JUMP_SECONDS} ))")

@@ -12,26 +12,25 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.packaging.debian.build import Release, build_packages
 from deckwatch.packaging.debian.target_platform import Platform
-from deckwatch.provisioning.program import is_answering
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.xdist_group("guest")]
 
 RELEASE = {"platform": Platform("amd64", "3.11"), "epoch": 1_600_000_000, "compression": "none"}
 # Every instruction in the guest is emulated, and dpkg takes about 30 ms per file: only what `serve` reads.
 NEEDED = re.compile(
     r"deckwatch-|deckwatch/(core|cli|exporter|textfile|packaging|instrument)/|.*/__init__\.py|.*\.schema\.yaml"
 )
-# Without it, systemd would first start all that this machine's own file system has for its boot: the default
-# dependencies, the journal, and systemd-tmpfiles, which empties /tmp.
+# Without it, systemd would first start what this machine's file system has for its boot: the default dependencies,
+# the journal, and systemd-tmpfiles, which empties /tmp.
 ALONE = "[Unit]\\nDefaultDependencies=no\\n[Service]\\nStandardOutput=append:/run/log\\nStandardError=inherit\\n"
 UNITS = "/run/systemd/system"
 PREPARE = (
     f"mkdir -p {UNITS}/deckwatch.service.d; printf '{ALONE}' >{UNITS}/deckwatch.service.d/alone.conf; "
     f"ln -sf /dev/null {UNITS}/systemd-tmpfiles-setup.service; "
-    "rm -f /usr/sbin/policy-rc.d"  # with which the image of a container forbids to start services
+    "rm -f /usr/sbin/policy-rc.d"  # in container images it forbids packages to start services
 )
 PROJECT = "/etc/deckwatch/deckwatch.yaml"
 LISTEN = 'serve: {listen: ":9877"}'
@@ -55,13 +54,12 @@ def packages(debian_sources, tmp_path_factory) -> list[Path]:
     ]
 
 
-def test_the_package_is_installed_runs_unprivileged_is_upgraded_and_purged(bare_guest, packages, eventually):
-    guest = bare_guest
+def test_the_package_is_installed_runs_unprivileged_is_upgraded_and_purged(guest, packages):
     guest.sh(PREPARE)
     guest.sh(f"{DPKG} -i {packages[0]}")
     assert guest.sh("systemctl is-enabled deckwatch; systemctl is-active deckwatch").split() == ["enabled", "active"]
     guest.sh(f"grep -q '^serve' {PROJECT} || echo '{LISTEN}' >>{PROJECT}; systemctl restart deckwatch")
-    eventually(lambda: is_answering(f"{guest.url}/healthz"), SECONDS)
+    guest.wait("busybox wget -q -O /dev/null http://127.0.0.1:9877/healthz")
     check_process(guest)
     check_page(urllib.request.urlopen(f"{guest.url}/metrics", timeout=SECONDS).read().decode())
 
@@ -70,7 +68,7 @@ def test_the_package_is_installed_runs_unprivileged_is_upgraded_and_purged(bare_
     assert "0.1.1" in guest.sh("dpkg-query -W -f '${Version}' deckwatch")
     assert LISTEN in guest.sh(f"cat {PROJECT}")
     assert main_process(guest) not in ("0", before)
-    eventually(lambda: is_answering(f"{guest.url}/healthz"), SECONDS)
+    guest.wait("busybox wget -q -O /dev/null http://127.0.0.1:9877/healthz")
 
     guest.sh(f"{DPKG} -P deckwatch")
     assert guest.sh(f"ls -d {' '.join(PATHS)} 2>/dev/null || :") == ""

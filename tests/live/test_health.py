@@ -168,9 +168,9 @@ def test_what_is_needed_stops_and_comes_back(alarm, services, eventually) -> Non
         overall_state=0.0,
     )
     assert watched.colors() == {
-        "shop": ("explained", "#E69F00"),
+        "shop": ("affected", "#E69F00"),
         "stock": green,
-        "payments": ("not well", "#D55E00"),
+        "payments": ("unhealthy", "#D55E00"),
     }
     watched.alarm.fire({"ApplicationDown": {"service": "shop"}, "DependencyDown": {"service": "payments"}})
     code, components = watched.command()

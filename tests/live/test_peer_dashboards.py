@@ -133,7 +133,7 @@ def prometheus(engine, tmp_path, need) -> Iterator[Client]:
     """A Prometheus that reads our page alone, with all collectors, while containers work."""
     need("prometheus", get="apt-get install prometheus")
     labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
-    engine.run("while :; do :; done", name="busy", nano_cpus=500_000_000, mem_limit="64m", labels=labels)
+    engine.run("while :; do :; done", name="busy", nano_cpus=50_000_000, mem_limit="64m", labels=labels)
     write = "dd if=/dev/zero of=/tmp/x bs=4k count=9 conv=fsync; dd if=/tmp/x of=/dev/null bs=4k count=9 iflag=direct"
     engine.run(f"while :; do {write}; sleep 0.2; done", name="writer")
     (tmp_path / FILE).write_text("watch: {collectors: {on: [host, container]}}\n")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import urllib.request
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from deckwatch.core import plugins, project
 from deckwatch.provisioning.insights import read
 from deckwatch.provisioning.insights.find import find_insights
+from deckwatch.provisioning.program import Program, free_port
 from deckwatch.provisioning.prometheus import Prometheus
 
 pytestmark = pytest.mark.live
+
+DECKWATCH = Path(sys.executable).with_name("deckwatch")
 
 
 def increase(selector: str, by: str) -> str:
@@ -157,3 +164,23 @@ def test_recommendations_are_the_insights_of_the_range(fortnight, report, tmp_pa
     [full] = [text for key, text in sentences if key == "host_filesystem_full"]
     [free] = fortnight.query('node_filesystem_avail_bytes{instance="web-1"}').values()
     assert full == f"/ on web-1 will be full in 9 days at the rate of the last 7 days; {free / 2**30:.3g} GiB are free."
+
+
+def test_a_report_over_http_is_that_of_the_command(report, tmp_path):
+    end = report.fortnight.end
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    argv = [DECKWATCH, "views", "serve", f"--listen=127.0.0.1:{port}", f"--prometheus={report.fortnight.url}"]
+    argv += ["--alertmanager=http://127.0.0.1:1"]
+    clicked = f"{url}/api/v1/reports/all?from={(end - 7 * 86400) * 1000 + 250}&to={end * 1000 + 750}&zone=utc"
+    with Program("views", [str(word) for word in argv], tmp_path / "views.log", f"{url}/healthz", folder=tmp_path):
+        with urllib.request.urlopen(f"{clicked}&format=json", timeout=60) as response:
+            assert response.headers["Content-Type"] == "application/json"
+            served = json.load(response)
+        with urllib.request.urlopen(clicked, timeout=60) as response:
+            assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+            assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+            page = response.read().decode()
+    assert {**served, "created": ""} == {**report.data, "created": ""}
+    keys = [section["key"] for section in served["sections"]]
+    assert [part.partition('"')[0] for part in page.split('<section id="')[1:]] == ["summary", *keys]

@@ -69,7 +69,7 @@ def database(postgres_server):
 
     def work() -> None:
         while not over.is_set():
-            server.pgbench("--client=2", "--time=2", "--no-vacuum")
+            server.pgbench("--client=2", "--time=2", "--rate=30", "--no-vacuum")
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -80,7 +80,7 @@ def database(postgres_server):
 
 @pytest.fixture
 def containers(engine):
-    limits = {"mem_limit": "64m", "nano_cpus": 500_000_000}
+    limits = {"mem_limit": "64m", "nano_cpus": 50_000_000}
     engine.run("while :; do :; done", name="busy", restart_policy={"Name": "unless-stopped"}, **limits)
     engine.run("while :; do echo x >/tmp/x; sync; sleep 0.2; done", name="writer")
     return engine

@@ -146,7 +146,7 @@ def test_every_shipped_view_answers(views):
 
 def test_requests_that_a_view_does_not_have(views):
     for path, status, message in (
-        ("/", 404, "expected /api/v1/views/NAME; /api/v1/views lists the views"),
+        ("/", 404, "there is nothing here; ask for /api/v1/views or /api/v1/reports, which list what there is"),
         ("/api/v1/views/metrix", 404, "no view is called metrix (did you mean metrics?)"),
         ("/api/v1/views/answers?metric=x", 400, "answers has no metric x; it has requests, errors"),
         ("/api/v1/views/answers?range=often", 400, "'often' is not a duration such as 500ms, 5m or 1h30m"),
@@ -190,6 +190,8 @@ def test_a_prometheus_that_fails_is_status_500(project, week, remembering):
         prometheus.program.stop()
         time.sleep(1.1)
         reply = ask(f"{url}/api/v1/views/alerts")
+        report = ask(f"{url}/api/v1/reports/all")
+    assert (report.status, report.data["error"]) == (500, f"{prometheus.url} does not answer: connection refused")
     assert reply.status == 500
     assert reply.data == {"error": f"{prometheus.url} does not answer: connection refused", "view": "alerts"}
 
@@ -197,6 +199,7 @@ def test_a_prometheus_that_fails_is_status_500(project, week, remembering):
 def test_it_is_protected_as_the_exporter_is(project, week, web_config):
     with serving(project, week.url, f"--web.config.file={web_config()}") as url:
         assert ask(f"{url}/api/v1/views/alerts").status == 401
+        assert ask(f"{url}/api/v1/reports").status == 401
         token = base64.b64encode(b"prometheus:correct horse").decode()
         assert ask(f"{url}/api/v1/views/alerts", Authorization=f"Basic {token}").status == 200
 

@@ -83,6 +83,13 @@ def test_runbooks_that_are_not_published_are_no_link(tmp_path: Path) -> None:
     assert links["runbook"] == "runbooks/HostCpuHigh.md"
 
 
+@pytest.mark.parametrize(("form", "count"), [("provisioned", 1), ("importable", 0), ("mixin", 0)])
+def test_dashboards_link_to_reports_but_not_those_for_others(tmp_path: Path, form: Any, count: int) -> None:
+    text = "addresses: {views: https://views.example/}\nbuild: {include: [containers]}\n"
+    texts = [file.text for file in build(tmp_path, text, form=form).plan.list_files()]
+    assert sum("https://views.example/api/v1/reports/containers?from=" in text for text in texts) == count
+
+
 LOCAL = "which only this machine reaches"
 
 

@@ -53,8 +53,9 @@ def test_an_exemplar_leads_to_its_trace_and_the_trace_to_its_lines(builds):
     (destination,) = options["deckwatch-prometheus"]["exemplarTraceIdDestinations"]
     assert destination["name"] == "trace_id"  # as deckwatch.instrument and OpenTelemetry call the label
     (field,) = options["deckwatch-loki"]["derivedFields"]
-    assert {destination["datasourceUid"], field["datasourceUid"]} == {"deckwatch-jaeger"}
-    assert field["url"] == "$${__value.raw}"  # Grafana expands variables of the environment in these files
+    # The dashboard: Grafana lets only editors open Explore. It expands variables of the environment in these files.
+    assert destination["url"] == field["url"] == "/d/traces?var-trace=$${__value.raw}"
+    assert not {"datasourceUid"} & {*destination, *field}
     lines = options["deckwatch-jaeger"]["tracesToLogsV2"]
     assert lines["datasourceUid"] == "deckwatch-loki"
     assert lines["query"] == '{service=~".+"} |= "$${__span.traceId}"'

@@ -74,6 +74,12 @@ local override(query, valueOf) = {
       type: 'object',
       additionalProperties: { type: 'string' },
     },
+    hidden: {
+      examples: [['address']],
+      description: 'Labels of single queries whose columns are not shown; a link may use them as `${__data.fields.NAME:raw}`.',
+      type: 'array',
+      items: { '$ref': '#/$defs/label_name' },
+    },
     label_links: {
       examples: [{ name: 'containers' }],
       description: 'The dashboards that a click on a label opens, such as {name: container}; labels are passed on.',
@@ -121,6 +127,11 @@ local override(query, valueOf) = {
       for label in shown
       if links(label) != []
     ];
+    // Until 12.1; later versions migrate it to `custom.hideFrom.viz`.
+    local hidden = [
+      { matcher: { id: 'byName', options: titleOf(label) }, properties: [{ id: 'custom.hidden', value: true }] }
+      for label in theme.get(options, 'hidden', [])
+    ];
     // The text for missing data belongs to an empty table and to missing numbers, not to a label that a row lacks.
     local emptyLabels = if std.objectHas(spec, 'no_data_text') then [{ matcher: { id: 'byType', options: 'string' }, properties: [{ id: 'noValue', value: '' }] }] else [];
     local rowLabel = { matcher: { id: 'byName', options: titleOf(labels[0]) }, properties: [{ id: 'unit', value: 'string' }] };
@@ -137,10 +148,11 @@ local override(query, valueOf) = {
         filterable: theme.get(options, 'filters', false),
         inspect: false,
         minWidth: 80,
+        wrapHeaderText: true,
         // Grafana 12.2 and later; earlier versions read the option `footer` of the panel.
         [if theme.get(options, 'totals', false) then 'footer']: { reducers: ['sum'] },
       }) + whole + {
-        overrides: emptyLabels + (if across == '' || foreign then [] else [rowLabel]) + (if across == '' && !foreign then [override(query, valueOf) for query in spec.queries] else []) + linked + theme.seriesOverrides(spec),
+        overrides: emptyLabels + (if across == '' || foreign then [] else [rowLabel]) + (if across == '' && !foreign then [override(query, valueOf) for query in spec.queries] else []) + linked + hidden + theme.seriesOverrides(spec),
       },
       options: {
         showHeader: true,

@@ -56,8 +56,15 @@ local search(conditions) = {
     local query = { refId: 'A', datasource: datasource } + (if listed then search(spec.content) else { query: spec.content });
     theme.panel(spec, if listed then 'table' else 'traces', { datasource: datasource, targets: [query], options: {} } + (
       if !listed then {} else {
-        // Jaeger returns its own units; a unit here would override that of the duration.
-        fieldConfig: { defaults: { [key]: columns.defaults[key] for key in ['color', 'custom', 'thresholds'] }, overrides: [] },
+        // Jaeger returns its own units; a unit here would override that of the duration. Its own link leads to Explore,
+        // which a viewer may not open.
+        fieldConfig: {
+          defaults: { [key]: columns.defaults[key] for key in ['color', 'custom', 'thresholds'] },
+          overrides: [{
+            matcher: { id: 'byName', options: 'traceID' },
+            properties: [{ id: 'links', value: [{ title: 'Open the trace', url: '/d/traces?var-trace=${__value.raw}&${__url_time_range}' }] }],
+          }],
+        },
         options: {
           showHeader: true,
           cellHeight: 'sm',

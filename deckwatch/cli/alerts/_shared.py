@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
 
+_ID = re.compile(r"[0-9a-f]{16}")  # an alert's fingerprint
 _MATCHER = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(=~|!~|!=|=)(.*)", re.DOTALL)
 
 
@@ -102,6 +103,23 @@ def matching_alerts(chosen: Sequence[Matcher], firing: Sequence[FiringAlert]) ->
     hint = did_you_mean(name, names) if name not in names else "it is firing with other labels"
     selection = " ".join(map(str, chosen))
     raise DeckwatchError(add_hint(f"no firing alert matches {printable_text(selection)}", hint))
+
+
+def is_alert_id(words: Sequence[str]) -> bool:
+    """Return whether words are the id of an alert alone."""
+    return len(words) == 1 and bool(_ID.fullmatch(words[0]))
+
+
+def find_alert(id_: str, firing: Sequence[FiringAlert]) -> FiringAlert:
+    """Return the firing alert with an id, which is not that of an escalation step; raises DeckwatchError."""
+    from deckwatch.alerting.escalation import TEAM_LABEL
+    from deckwatch.core.own_command import format_command
+
+    for alert in firing:
+        if alert.id == id_ and TEAM_LABEL not in alert.labels:
+            return alert
+    hint = f"`{format_command('alerts', 'list', '--format', 'json')}` lists them"
+    raise DeckwatchError(add_hint(f"no firing alert has the id {id_}", hint))
 
 
 def parse_duration(text: str) -> timedelta:

@@ -8,7 +8,7 @@ from deckwatch.cli.alerts import _shared
 
 
 @click.command()
-@click.argument("words", nargs=-1, required=True, metavar="ALERT [LABEL=VALUE]...")
+@click.argument("words", nargs=-1, required=True, metavar="ID | ALERT [LABEL=VALUE]...")
 @_shared.duration_option("4h")
 @_shared.add_author_options
 @_shared.add_alertmanager_options
@@ -19,14 +19,20 @@ def command(
 
     Creates a silence for the escalation steps in Alertmanager, with your name and comment. The alert itself stays
     active: its receivers get reminders and are notified when it resolves. `alerts silence` silences it completely.
+    An id is an alert's fingerprint in Alertmanager, which `alerts list --format json` has.
     """
-    from deckwatch.alerting.alertmanager import ACKNOWLEDGED_PREFIX, Alertmanager, acknowledgement_matchers
+    from deckwatch.alerting.alertmanager import ACKNOWLEDGED_PREFIX, Alertmanager, Matcher, acknowledgement_matchers
 
-    chosen = _shared.parse_matchers(words)
+    has_id = _shared.is_alert_id(words)
+    chosen = [] if has_id else _shared.parse_matchers(words)
     length = _shared.parse_duration(lasts)
     with Alertmanager(alertmanager, seconds=timeout) as manager:
         firing = manager.list_alerts()
-        acknowledged = _shared.matching_alerts(chosen, firing)
+        if has_id:
+            acknowledged = [_shared.find_alert(words[0], firing)]
+            chosen = [Matcher(name, value) for name, value in sorted(acknowledged[0].labels.items())]
+        else:
+            acknowledged = _shared.matching_alerts(chosen, firing)
         silence_id = manager.create_silence(
             acknowledgement_matchers(chosen, firing), length, author, ACKNOWLEDGED_PREFIX + comment
         )

@@ -59,6 +59,7 @@ def _alert_row(alert: FiringAlert, firing: Sequence[FiringAlert], silences: Sequ
 
     steps = [other for other in firing if TEAM_LABEL in other.labels and other.identity == alert.identity]
     return {
+        "id": alert.id,
         "severity": alert.labels.get("severity", ""),
         "alert": alert.name,
         "where": alert.location,

@@ -23,7 +23,7 @@ MARK = b'<meta name="generator" content="deckwatch report">'
 _DENSE_COLUMNS = 9  # from which on a table is set smaller
 MAX_TABLE_TIMES = 28  # rows of the table behind a graph
 _WORD_END = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")  # where the name of an alert may continue on the next line
-_STYLE = Path(__file__).parent.with_name("report.css")
+_STYLE_FILE = Path(__file__).parent.with_name("report.css")
 _CODE = re.compile(r"`([^`]+)`")
 _SIGNS = {"bad": ("▲", "Bad: "), "warning": ("◆", "Warning: "), "good": ("✓", "Good: "), "none": ("•", "")}
 
@@ -33,6 +33,25 @@ def render(report: Report) -> bytes:
     return ("\n".join(_render_page(report)) + "\n").encode(errors="replace")
 
 
+def render_notice(title: str, text: str) -> bytes:
+    """Return a page with a title and a message, in the style of reports."""
+    sentence = f"{text[:1].upper()}{text[1:]}."
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(title)}</title><style>{read_style()}</style>\n</head>\n<body>\n"
+        f'<header class="masthead">\n<h1>{escape(title)}</h1>\n</header>\n<main>'
+        f"<section><p>{escape(sentence)}</p></section></main>\n"
+        "</body>\n</html>\n"
+    ).encode(errors="replace")
+
+
+def read_style() -> str:
+    """Return the content of the only element `style` of a page, which a content security policy names by its hash."""
+    return f"\n{_STYLE_FILE.read_text(encoding='utf-8')}"
+
+
 def _render_page(report: Report) -> Iterator[str]:
     span = describe_range(report)
     yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
@@ -40,7 +59,7 @@ def _render_page(report: Report) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield '<meta name="color-scheme" content="light dark">'
     yield f"<title>{escape(report.title)}, {escape(span)}</title>"
-    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>"
+    yield f"<style>{read_style()}</style>\n</head>\n<body>"
     yield f'<header class="masthead">\n<h1>{escape(report.title)}</h1>\n<p>{escape(span)}</p>\n</header>'
     yield "<main>"
     yield from _render_summary(report)
