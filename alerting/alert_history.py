@@ -48,7 +48,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """A time during which an alert fired. Times are Unix times; `cut` says that it began before the range."""
+    """A time during which an alert fired. Times are Unix times; `cut` if it began before the range."""
 
     labels: Mapping[str, str]
     start: float

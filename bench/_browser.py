@@ -98,7 +98,7 @@ class Browser:
         return value
 
     def messages(self) -> list[str]:
-        """Return what the page has logged as errors since it was opened, such as violations of its policy."""
+        """Return the errors that the page has logged since it was opened, such as violations of its policy."""
         self.evaluate("0")
         texts = [event["params"] for event in self.events if event["method"] == "Log.entryAdded"]
         return [each["entry"]["text"] for each in texts if each["entry"]["level"] == "error"]

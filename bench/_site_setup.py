@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from deckwatch.provisioning.stack import Built
 
 WORLD = "debian12-kernel6.1-docker"
-_JOBS = ("node", "cadvisor", "deckwatch")
+JOBS = ("node", "cadvisor", "deckwatch")
 _CHECKOUT = Path(__file__).parents[1]
 
 
@@ -75,7 +75,7 @@ def serve_pages(folder: Path, plan: Plan) -> Iterator[int]:
     (folder / "pages.json").write_text(json.dumps(capture_pages(folder, plan.per_host)))
     port = free_port()
     argv = [sys.executable, "-m", "bench._site_pages", str(folder), str(port), str(plan.hosts)]
-    ready = f"http://{_site_pages.host_address(1)}:{port}/metrics?{job_query(_JOBS[0])}"
+    ready = f"http://{_site_pages.host_address(1)}:{port}/metrics?{job_query(JOBS[0])}"
     with Program("pages", argv, folder / "pages.log", ready, folder=_CHECKOUT, end_with_parent=True):
         yield port
 
@@ -86,7 +86,7 @@ def capture_pages(folder: Path, containers: int) -> dict[str, str]:
     with _simulated_machine.simulated_machine(WORLD, containers) as tree:
         server = _peers.deckwatch_server(None, *tree.options)
         with server.run_in(folder):
-            for query in (job_query(name) for name in _JOBS):
+            for query in (job_query(name) for name in JOBS):
                 for _ in range(2):  # the first page has no rates
                     with urllib.request.urlopen(f"{server.url}?{query}", timeout=60) as page:
                         pages[_site_pages.page_key(query)] = page.read().decode()

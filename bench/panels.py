@@ -82,15 +82,15 @@ def sheets(options: Options) -> Iterator[Sheet]:
             series = list(_past_series(count, folder))
             rules = _write_rules(built, folder / "rules")
             print_progress(f"writing {len(series):,} series of {span // 3600} h …")
-            with _start_prometheus(prometheus, folder / "data") as url:
+            with start_prometheus(prometheus, folder / "data") as url:
                 start = time.perf_counter()
                 samples = _remote_write.write_past(url, series, *when, _EVERY)
                 print_progress(f"{samples:,} samples in {time.perf_counter() - start:.0f} s; recording …")
                 data = _snapshot_blocks(url, folder / "data")
             for _ in range(2):  # the second pass computes recordings of recordings
-                with _start_prometheus(prometheus, data) as url:
+                with start_prometheus(prometheus, data) as url:
                     _backfill_rules(promtool, url, rules, data, when)
-            with _start_prometheus(prometheus, data) as url:
+            with start_prometheus(prometheus, data) as url:
                 print_progress("querying …")
                 yield _panel_sheet(url, built, when, count, len(series))
                 yield from _loading.measure_loading(
@@ -112,10 +112,12 @@ def _past_series(count: int, folder: Path) -> Iterator[_remote_write.PastSeries]
                 with urllib.request.urlopen(address, timeout=60) as page:
                     yield from _remote_write.parse_page(page.read().decode(), {"job": job, "instance": "bench"})
                 yield from _remote_write.parse_page("up 1\n", {"job": job, "instance": "bench"})
-    yield from _remote_write.parse_page(_application_page(), {"job": "app", "instance": "shop", "service": "shop"})
+    yield from _remote_write.parse_page(
+        render_application_page(), {"job": "app", "instance": "shop", "service": "shop"}
+    )
 
 
-def _application_page() -> str:
+def render_application_page() -> str:
     """Return the page of an application with twenty handlers, as `deckwatch.instrument` renders it."""
     page = ["# TYPE http_requests_total counter"]
     handlers = [f'handler="/shop/{number}",method="GET"' for number in range(20)]
@@ -149,7 +151,7 @@ def _database_dsn() -> Iterator[str]:
 
 
 @contextmanager
-def _start_prometheus(program: str, data: Path) -> Iterator[str]:
+def start_prometheus(program: str, data: Path) -> Iterator[str]:
     config = data.parent / "prometheus.yml"
     config.write_text(f"global: {{scrape_interval: {_EVERY}s}}\n")
     port = free_port()

@@ -274,7 +274,7 @@ class _Builder:
 
 
 def _run_checks(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield what the checks find; each runs once per dashboard unless it compares dashboards (`ACROSS`)."""
+    """Yield the problems found by checks; each runs once per dashboard unless it compares dashboards (`ACROSS`)."""
     for name, check in plugins.import_modules(checks):
         if getattr(check, "ACROSS", False):
             yield from check.check(built, catalog)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def find_problems(dashboards: Sequence[Dashboard], catalog: Catalog, signals: Signals) -> Iterator[Problem]:
-    """Yield what is wrong with the queries and units of these panels (`read.invalid_panels`)."""
+    """Yield the problems of the queries and units of these panels (`read.invalid_panels`)."""
     for dashboard in dashboards:
         resolver = Resolver(signals, catalog, dashboard.subjects, lambda expr: expr)
         queries = {panel.path: resolver.resolve_panel(panel) for panel in dashboard.panels()}

@@ -50,7 +50,7 @@ def probe_address(entry: Mapping[str, Any]) -> str:
 def find_entry_problems(
     entry: Mapping[str, Any], watch: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield what the schema cannot find in an entry: the path of a key in it, or () for the entry, and a message.
+    """Yield problems that the schema cannot find in an entry: the path of a key, or () for the entry, and a message.
 
     `watch` is the block with the entry.
     """

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
 from deckwatch.core.problems import did_you_mean
+from deckwatch.core.short_cache import ShortCache
 from deckwatch.exporter import collector, exposition, page
 from deckwatch.exporter.gzip import PageCompressor
 from deckwatch.exporter.live.lazy_page import LivePage
@@ -90,6 +91,7 @@ class App:
         self._compressor = PageCompressor()
         self.words = collector.names_and_prefixes(self.shipped)
         self.live = LivePage(self.scraper, self.overrides)
+        self._pages: ShortCache[tuple[bytes, tuple[tuple[str, str], ...]]] = ShortCache(1.0)  # shared for a second
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, without reading its body."""
@@ -112,7 +114,8 @@ class App:
             case "/probe":
                 return await self.probe_response(query, headers)
             case "/" | "/collectors":
-                body, policy = await run_in_thread(lambda: self.live.render_page(path, query))
+                key = self.live.page_key(path, query)
+                body, policy = await self._pages.get(key, lambda: run_in_thread(lambda: self.live.render_page(*key)))
                 return Response(200, body, page.HTML, policy)
             case "/healthz":
                 return Response(200, b"ok\n")

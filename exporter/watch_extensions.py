@@ -36,7 +36,7 @@ def list_keys() -> dict[str, str]:
 
 
 def find_settings_problems(project: Project) -> Iterator[Problem]:
-    """Yield what the collectors find wrong with their keys of a project."""
+    """Yield the problems that collectors find in their keys of a project."""
     for _, module in _used_modules(project.data.get("watch") or {}):
         if hasattr(module, "find_settings_problems"):
             yield from module.find_settings_problems(project)

@@ -67,7 +67,7 @@ def _render_receiver(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find_problems(project: Project, targets: Targets, *, sets_flags: bool) -> Iterator[Problem]:
-    """Yield what Prometheus would reject, and secrets; with `sets_flags`, the caller starts it with its flags."""
+    """Yield settings that Prometheus rejects, and secrets; with `sets_flags`, the caller starts it with its flags."""
     build, document = project.data.get("build", {}), project.document
     flags = [] if sets_flags else retention_flags(project, targets)
     for key, flag in zip([key for key in _RETENTION if key in build], flags, strict=False):

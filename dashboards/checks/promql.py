@@ -34,7 +34,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
 
 
 def _check_agreement(panel: PanelSpec, query: Query, catalog: Catalog) -> Iterator[Problem]:
-    """Yield what is wrong with the expression that a query must agree with."""
+    """Yield the problems of the expression that a query must agree with."""
     path = (*(query.spec.options_path if query.spec.agrees_with else panel.path), "agrees_with")
     if text := query.spec.agrees_with or panel.agrees_with:
         yield from expressions.expression_problems(text, catalog, partial(panel.document.place_in_text, path))

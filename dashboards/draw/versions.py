@@ -57,7 +57,7 @@ def minimum_version(model: StrictMapping, oldest: str) -> str:
 
 
 def find_problems(built: Built, targets: Targets) -> Iterator[Problem]:
-    """Yield what a file uses that the target's Grafana lacks: in `raw:`, or by a keyword that needs it."""
+    """Yield a problem for each feature of a file that the target's Grafana lacks: in `raw:`, or by a keyword."""
     document = built.dashboard.document
     for path, value in walk_leaves(built.dashboard.raw):
         is_type = re.fullmatch(r"templating\.list\.\d+\.type", ".".join(map(str, path)))

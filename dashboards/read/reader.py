@@ -26,8 +26,8 @@ _compiled: list[tuple[Mapping[str, PanelType], Schema]] = []  # of the last pane
 
 
 def _compile_schema(types: Mapping[str, PanelType]) -> Schema:
-    """Return the schema of dashboards; an import generates each dashboard several times with the same panel types."""
-    if not _compiled or _compiled[0][0] is not types:
+    """Return the schema of dashboards, compiled again only for other panel types than the last."""
+    if not _compiled or _compiled[0][0] != types:
         _compiled[:] = [(types, Schema(schema.assemble_schema(types)))]
     return _compiled[0][1]
 

@@ -132,7 +132,7 @@ class Job:
 
 
 class Execution:
-    """One execution of a job; `fail` and `cancel` set a result that no exception tells."""
+    """One execution of a job; `fail` and `cancel` set a result without an exception."""
 
     def __init__(self, meters: _Meters, labels: tuple[str, ...]) -> None:
         self._meters = meters

@@ -86,7 +86,7 @@ def _list_steps(wanted: Installation) -> Iterator[RemoteStep]:
 
 
 def _configuration_steps(wanted: Installation) -> Iterator[RemoteStep]:
-    """Yield what writes certificates, and a deckwatch.yaml that uses them if there is none."""
+    """Yield the commands that write certificates, and a deckwatch.yaml that uses them if there is none."""
     project = shlex.quote(f"{wanted.configuration}/deckwatch.yaml")
     web = ""
     if wanted.certificates is None:

@@ -105,7 +105,7 @@ def find_package_unit() -> Path | None:
 
 
 def install_steps(service: Service, arguments: Sequence[str], groups: Sequence[str]) -> Iterator[Step]:
-    """Yield what installs the service or brings it up to date. `arguments` are those of `deckwatch`."""
+    """Yield the steps that install or update the service. `arguments` are those of `deckwatch`."""
     body = render_unit("user" if service.is_user else "system", [*find_command(), *arguments], groups)
     text = f"# Written by deckwatch {__version__}, sha256 {_hash_text(body)}.\n{body}"
     project = Path(arguments[arguments.index("--project") + 1])
@@ -119,7 +119,7 @@ def install_steps(service: Service, arguments: Sequence[str], groups: Sequence[s
 
 
 def remove_steps(service: Service) -> Iterator[Step]:
-    """Yield what stops the service and removes its unit; configuration and state are kept."""
+    """Yield the steps that stop the service and remove its unit; configuration and state are kept."""
     yield Step("run", command=(*service.systemctl, "disable", "--now", UNIT))
     yield Step("remove", service.unit)
     yield Step("run", command=(*service.systemctl, "daemon-reload"))

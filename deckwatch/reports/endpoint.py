@@ -19,9 +19,9 @@ import orjson
 
 from deckwatch.core.masking import mask_secrets
 from deckwatch.core.problems import DeckwatchError
+from deckwatch.core.short_cache import ShortCache
 from deckwatch.exporter.server import Response, run_in_thread
 from deckwatch.provisioning.views.answer import BadRequest
-from deckwatch.provisioning.views.cache import ShortCache
 from deckwatch.provisioning.views.server import CACHE_CONTROL, JSON, error_response, find_header, read_fields
 from deckwatch.reports import formats, sections
 from deckwatch.reports.build import NoSamples

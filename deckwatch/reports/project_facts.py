@@ -19,7 +19,7 @@ _ALERTMANAGER_SECONDS = 5.0
 
 
 def read_facts(project: Project, signals: Signals | None = None) -> ProjectFacts:
-    """Return what a report needs of a project, without silences; `signals` are its own if they are read already."""
+    """Return the facts of a project for a report, without silences; `signals` are its own if they are read already."""
     known = named_query.load_vocabulary(project).signals if signals is None else signals
     rules = list(read.load_rules(project).rules.values())
     return ProjectFacts(known, sorted(health.find_components(project)), rules)

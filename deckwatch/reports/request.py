@@ -70,7 +70,7 @@ def read_request(audience: str, fields: Mapping[str, Sequence[str]], now: dateti
 
 
 def _find_unknown(fields: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return what is wrong with the names of fields."""
+    """Return the problems of the names of fields."""
     unknown = [_shorten(name) for name in fields if name not in DEFAULTS]
     repeated = [name for name, values in fields.items() if name in DEFAULTS and len(values) != 1]
     return [

@@ -1,4 +1,4 @@
-"""A witness of the signals to our process group, which tells them from those to us alone.
+"""A witness of the signals to our process group, which distinguishes them from those to us alone.
 
 `timeout`, systemd and the runners of CI end a job by a signal to its whole group. The command has then received it, and
 forwarding it would deliver it twice, which many programs take for a demand to end at once. The kernel does not say to

@@ -86,7 +86,7 @@ def count_datasets(plan: Plan) -> tuple[int, int]:
 def extend_history(history: Sequence[Migrated], migrated: int, total: int, plan: Plan, now: float) -> list[Migrated]:
     """Return the history with the current number; samples too close to each other or too old are dropped.
 
-    Once all are migrated it stays as it is, and its last sample tells when that was.
+    Once all are migrated it stays as it is, and its last sample has the time.
     """
     known = [sample for sample in history if sample.time < now]
     if known and known[-1].number >= total == migrated:

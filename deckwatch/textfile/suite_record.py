@@ -1,4 +1,4 @@
-"""The metrics of a test suite and its file, which also tells since when and how often a test has failed."""
+"""The metrics of a test suite and its file, which also records since when and how often a test has failed."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ class Processes(Source):
         yield from _describe_rank(TOP_DISK, disk, names, 1)
 
     def _name_containers(self, ids: set[str]) -> dict[str, str]:
-        """Return the containers' names by id; the beginning of the id where no engine tells the name."""
+        """Return the containers' names by id; the beginning of the id where no engine reports the name."""
         known: dict[str, str] = {"": ""}
         if ids:
             snapshot = self._world.source(Engine).latest_snapshot()

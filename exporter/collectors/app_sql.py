@@ -218,7 +218,7 @@ def _find_query_problems(
 def _find_missing_columns(
     project: Project, path: _measured.Path, entry: Mapping[str, Any], *, is_mysql: bool
 ) -> Iterator[Problem]:
-    """Yield the columns that the query surely does not select; where that cannot be said, the reading fails."""
+    """Yield the columns that the query does not select; where that is not certain, none, and the reading fails."""
     columns = sql_statement.read_select_list(entry["query"], is_mysql=is_mysql)
     if columns is None:
         return

@@ -46,6 +46,6 @@ def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
 
 
 def _yield_and_fail(samples: list[Sample], reason: str) -> Iterator[Sample]:
-    """Yield what was read, and then fail: the connection limits must not be lost with the sizes."""
+    """Yield the samples that were read, and then fail: the connection limits must not be lost with the sizes."""
     yield from samples
     raise ReadingFailed(reason)

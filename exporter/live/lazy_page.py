@@ -51,14 +51,22 @@ class LivePage:
             log.warning("%s: %s", problem.place, problem.one_sentence)
         return found
 
-    def render_page(self, path: str, query: bytes) -> tuple[bytes, Headers]:
-        """Return a page and its headers; `sort` in the query of `/` is the column by which it lists containers."""
+    def page_key(self, path: str, query: bytes) -> tuple[str, str]:
+        """Return a path, and of `/` the column by which containers are listed, from `sort` in the query, or ''."""
+        if path != "/":
+            return path, ""
+        from deckwatch.exporter.live.order import ORDERS  # noqa: PLC0415 - see the module
+
+        order = parse_qs(query.decode("latin-1")[:_MAX_QUERY]).get("sort", [""])[0]
+        return path, order if order in ORDERS else ""
+
+    def render_page(self, path: str, order: str) -> tuple[bytes, Headers]:
+        """Return a page and its headers."""
         if path != "/":
             text, headers = page.render_index(self._scraper, self.scraped_at), page.HEADERS
         else:
             from deckwatch.exporter.live import page as live_page  # noqa: PLC0415 - see the module
 
-            order = parse_qs(query.decode("latin-1")[:_MAX_QUERY]).get("sort", [""])[0]
             self.reader.refresh()
             text, headers = live_page.render_live(self.reader, order), live_page.HEADERS
         return text.encode("utf-8", "replace"), headers

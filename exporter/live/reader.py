@@ -107,7 +107,7 @@ class LiveReader:
             max_age = 0.9 * self.interval if viewed else _UNREAD_SECONDS
             recent = now - self._recorded_at < _MAX_INTERVAL_SECONDS
             if not viewed and recent and not any(self._find_stale(now, max_age, unread=False)):
-                continue  # whoever scrapes has dashboards, and a reading costs more than a scrape
+                continue  # users of scrapes have dashboards, and a reading costs more than a scrape
             try:
                 self._run_stale(max_age)
                 self._take_reading()

@@ -63,7 +63,7 @@ def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
 
 
 def _find_mismatches(entry: Mapping[str, Any], output: str) -> Iterator[str]:
-    """Yield what of the output is not as the entry's patterns demand, without any text of it."""
+    """Yield the ways in which the output does not match the entry's patterns, without any text of it."""
     if "output_matches" in entry and not re.search(entry["output_matches"], output):
         yield "the output does not match `output_matches`"
     if "output_not_matches" in entry and re.search(entry["output_not_matches"], output):

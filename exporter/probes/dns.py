@@ -133,7 +133,7 @@ def _describe_response(probe: Probe, response: dns_exchange.DnsResponse) -> Iter
 
 
 def _find_mismatches(entry: Mapping[str, Any], message: dns.message.Message) -> Iterator[str]:
-    """Yield what of a response is not as the entry's patterns demand, without any text of the response."""
+    """Yield the ways in which a response does not match the entry's patterns, without any text of the response."""
     for section in _SECTIONS:
         wanted, unwanted = (entry.get(f"{section}{form}") for form in _FORMS)
         if wanted is None and unwanted is None:

@@ -135,7 +135,7 @@ def _read_body(entry: Mapping[str, Any]) -> bytes:
 
 
 def _find_mismatches(entry: Mapping[str, Any], answer: http.HttpResult) -> Iterator[str]:
-    """Yield what of a response is not as the entry's patterns demand, without any text of the response."""
+    """Yield the ways in which a response does not match the entry's patterns, without any text of the response."""
     body = answer.body.decode("utf-8", "replace")
     if "body_matches" in entry and not re.search(entry["body_matches"], body):
         yield "the body does not match `body_matches`"

@@ -103,7 +103,7 @@ def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
 
 
 def find_watch_problems(entry: Mapping[str, Any], watch: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield what is wrong with an entry beside the rest of `watch:`."""
+    """Yield the problems of an entry beside the rest of `watch:`."""
     servers = [server["name"] for server in watch.get("postgres") or ()]
     if "postgres" in entry and entry["postgres"] not in servers:
         hint = did_you_mean(entry["postgres"], servers)

@@ -67,7 +67,7 @@ class _Counts:
             self.ended = at
 
     def record_inspect(self, container: Container, *, old: bool) -> None:
-        """Take an inspect; `old` says that the container was there before we began to watch."""
+        """Take an inspect; `old` if the container existed before the watch began."""
         if old:
             self.policy_base, self.flag_is_old = container.restart_count, container.oom_killed
         elif container.restart_count < self.policy_seen:

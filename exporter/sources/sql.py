@@ -48,7 +48,7 @@ class Database(Protocol):
 
 
 def find_address_faults(entry: Mapping[str, Any] | None) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield what is wrong with where the address of a MySQL server is: a path in `entry` and a message."""
+    """Yield the problems of the keys for the address of a MySQL server: a path in `entry` and a message."""
     if entry is None:
         return
     given = [key for key in _ADDRESSES if key in entry]

@@ -53,7 +53,7 @@ class Export:
 
 
 def export_to_file(export: Export, client: Client, partial: PartialFile, advance: Callable[[int], None]) -> Progress:
-    """Export to a file, or continue to; `advance` is called with numbers of times. Return what was exported.
+    """Export to a file, or continue to; `advance` is called with numbers of times. Return the totals.
 
     Raises Unreachable, after which the export can be continued, and DeckwatchError without leaving anything behind if
     the disk is full.

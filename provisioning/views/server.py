@@ -12,9 +12,9 @@ import orjson
 from deckwatch.core import units
 from deckwatch.core.masking import mask_secrets
 from deckwatch.core.problems import DeckwatchError, add_hint, did_you_mean
+from deckwatch.core.short_cache import ShortCache
 from deckwatch.exporter.server import Response, run_in_thread, send_response
 from deckwatch.provisioning.views.answer import Answer, Answerer, BadRequest, Parameters, read_parameters
-from deckwatch.provisioning.views.cache import ShortCache
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ LABELS = '{service="shop"}'
 
 @pytest.fixture(scope="module")
 def found(need, shipped_alerting, tmp_path_factory):
-    """Return what shipped recordings give of series at one moment: {name: value}."""
+    """Return the values of shipped recordings of series at one moment: {name: value}."""
     program = need("promtool", get="apt-get install prometheus")
     known = {recording.name: recording.expr for group in shipped_alerting.groups for recording in group.recordings}
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from deckwatch.alerting import promtool, render_rules, unit_tests
+from deckwatch.alerting import promtool, render_rules, rule_slices, unit_tests
 from deckwatch.alerting.promtool import explain
 from deckwatch.alerting.select_alerts import select_alerts
 from deckwatch.core.problems import DeckwatchError
@@ -201,30 +201,28 @@ def test_unknown_output_of_promtool_is_shown_verbatim(shipped_alerting):
 def test_descriptions_are_filled_in_with_every_label(program, shipped_alerting, tmp_path):
     """A missing label renders as an empty string, an error in a template as its message."""
     folder = shipped_alerting.write(tmp_path) / render_rules.RULES_FOLDER
-    for group in shipped_alerting.groups:
+    for group in (group for group in shipped_alerting.groups if group.alerts):
         recordings = {recording.name: recording for recording in group.recordings}
-        firing = [
-            next(test for test in unit_tests.build_tests(alert, recordings) if "fires" in test["name"])
-            for alert in group.alerts
-        ]
-        tests = [
-            {
+        rules = yaml.load((folder / f"{group.topic}.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        files = []
+        for alert in group.alerts:
+            firing = next(test for test in unit_tests.build_tests(alert, recordings) if "fires" in test["name"])
+            sliced = folder / f"{alert.name}_rules.yaml"
+            sliced.write_text(dump_yaml({"groups": rule_slices.slice_groups(rules["groups"], alert.name)}))
+            # No alerts are expected, so that promtool prints the actual ones.
+            test = {
                 "interval": "15s",
-                "input_series": test["series"],
+                "input_series": firing["series"],
                 "alert_rule_test": [
-                    {"eval_time": moment["time"], "alertname": test["alert"], "exp_alerts": []}
-                    for moment in test["at"]
+                    {"eval_time": moment["time"], "alertname": alert.name, "exp_alerts": []}
+                    for moment in firing["at"]
                     if moment["labels"]
                 ],
             }
-            for test in firing
-        ]
-        # No alerts are expected, so that promtool prints the actual ones.
-        path = folder / f"{group.topic}_texts.yaml"
-        path.write_text(
-            dump_yaml({"rule_files": [f"{group.topic}.yaml"], "evaluation_interval": "15s", "tests": tests})
-        )
-        process = subprocess.run([program, "test", "rules", str(path)], capture_output=True, text=True, check=False)
+            path = folder / f"{alert.name}_texts.yaml"
+            path.write_text(dump_yaml({"rule_files": [sliced.name], "evaluation_interval": "15s", "tests": [test]}))
+            files.append(str(path))
+        process = promtool.run_promtool([program, "test", "rules", *files], promtool.TIMEOUT_SECONDS)
         texts = re.findall(r'description="((?:[^"\\]|\\.)*)"', process.stdout + process.stderr)
         assert len(texts) == len(group.alerts), process.stdout + process.stderr
         for text in texts:

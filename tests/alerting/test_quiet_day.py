@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 import pytest
 import yaml
 
 from deckwatch.alerting import inhibitions, render_rules
-from deckwatch.core import promql
+from deckwatch.alerting.promtool import TIMEOUT_SECONDS, run_promtool
+from deckwatch.core import promql, yaml_write
 
 GET = "apt-get install prometheus"
 HOUR = 3600
@@ -22,27 +22,41 @@ def promtool(need):
     return need("promtool", get=GET)
 
 
-def recorded(alert, shipped):
-    """Yield the topics whose recordings an alert reads."""
-    topics = {rule.name: (group.topic, rule.expr) for group in shipped.groups for rule in group.recordings}
-    waiting, seen = [alert.watched], set()
+def keep_rules(groups, alerts):
+    """Return the groups with only these alerts and the recordings that they read, directly or through others.
+
+    Averages over hours and days take most of the time, and only alerts of severity info read them. Those alerts are
+    not in `ALERTS` then: health scores, which read it, leave them out.
+    """
+    rules = [rule for group in groups for rule in group["rules"]]
+    read, waiting = set(), [rule["expr"] for rule in rules if rule.get("alert") in alerts]
     while waiting:
-        names = {item.metric for item in promql.find_selectors(waiting.pop()) if item.metric in topics} - seen
-        seen |= names
-        for name in names:
-            yield topics[name][0]
-            waiting.append(topics[name][1])
+        selectors = promql.find_selectors(waiting.pop())
+        assert all(item.metric for item in selectors), "this may read every rule"
+        added = {item.metric for item in selectors} - read
+        read |= added
+        waiting += [rule["expr"] for rule in rules if rule.get("record") in added]
+    kept = (
+        [rule for rule in group["rules"] if rule.get("alert") in alerts or rule.get("record") in read]
+        for group in groups
+    )
+    return [{**group, "rules": own} for group, own in zip(groups, kept, strict=True) if own]
 
 
 @pytest.fixture
 def fired(promtool, shipped_alerting, tmp_path):
     """Return a function that runs the rules over a day and returns the names of the alerts that fired."""
     folder = shipped_alerting.write(tmp_path) / render_rules.RULES_FOLDER
-    # Averages over hours and days take most of the time, and only alerts of severity info read them.
-    alerts = [alert for group in shipped_alerting.groups for alert in group.alerts if alert.severity != "info"]
-    used = {alert.topic for alert in alerts} | {
-        topic for alert in alerts for topic in recorded(alert, shipped_alerting)
-    }
+    alerts = {alert.name for alert in shipped_alerting.context.iter_alerts() if alert.severity != "info"}
+    groups = [
+        group
+        for path in sorted(folder.glob("*.yaml"))
+        for group in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["groups"]
+    ]
+    kept = keep_rules(groups, alerts)
+    assert {rule["alert"] for group in kept for rule in group["rules"] if "alert" in rule} == alerts
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(yaml_write.dump_yaml({"groups": kept}), encoding="utf-8")
 
     def run(day, selector=NOTIFIED):
         test = {
@@ -58,12 +72,13 @@ def fired(promtool, shipped_alerting, tmp_path):
                 }
             ],
         }
-        files = [str(path) for path in sorted(folder.glob("*.yaml")) if path.stem in used]
         path = tmp_path / "day.yaml"
         path.write_text(
-            yaml.safe_dump({"rule_files": files, "evaluation_interval": f"{day.step}s", "tests": [test]}, width=1e9)
+            yaml.safe_dump(
+                {"rule_files": [rules.name], "evaluation_interval": f"{day.step}s", "tests": [test]}, width=1e9
+            )
         )
-        done = subprocess.run([promtool, "test", "rules", str(path)], capture_output=True, text=True, check=False)
+        done = run_promtool([promtool, "test", "rules", str(path)], TIMEOUT_SECONDS)
         output = done.stdout + done.stderr
         (got,) = re.findall(r"got:(.*)", output) or [None]
         assert got is not None, output

@@ -94,7 +94,7 @@ def texts(value):
 
 
 def variables(value):
-    """Return what is left of Grafana's variables, but for those that its backend or a click fills in."""
+    """Return the remaining variables of Grafana, except for those that its backend or a click fills in."""
     result = {name for text in texts(value) for name in re.findall(r"\$\{?[A-Za-z_]\w*|\[\[\w+\]\]", text)}
     return {item for item in result if not BUILTIN.match(item)}
 

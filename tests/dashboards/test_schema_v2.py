@@ -45,7 +45,7 @@ def position(panel, top):
 
 
 def described(entry):
-    """Return what a conversion must keep of a panel."""
+    """Return the parts of a panel that a conversion must keep."""
     if entry[0] == "row":
         return entry
     row, place, panel = entry

@@ -135,6 +135,25 @@ def test_the_addresses_of_both_pages(deck) -> None:
     assert "host_cpu" in text
 
 
+def test_viewers_of_one_moment_get_one_page_for_each_order(deck) -> None:
+    import asyncio
+
+    app = App(deck.reader.scraper, [])
+    app.live.reader = deck.reader
+    rendered: list[tuple[str, str]] = []
+    render = app.live.render_page
+    app.live.render_page = lambda *key: (rendered.append(key), render(*key))[1]  # type: ignore[method-assign]
+
+    async def request_all() -> list[tuple[int, dict[bytes, bytes], str]]:
+        queries = [b"", b"filter=a", b"sort=%00", b"sort=cpu", b"sort=cpu&filter=b"]
+        return await asyncio.gather(*(request_path(app, "/", query) for query in queries * 20))
+
+    pages = asyncio.run(request_all())
+    assert sorted(rendered) == [("/", ""), ("/", "cpu")]
+    assert {status for status, _, _ in pages} == {200}
+    assert len({text for _, _, text in pages}) == 2
+
+
 def test_many_viewers_cause_one_reading(deck) -> None:
     deck.reader.refresh(10)
     runs: list[int] = []

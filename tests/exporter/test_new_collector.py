@@ -77,7 +77,7 @@ def missing_parts(declared: Collector, empty: Path) -> Iterator[str]:
 
 
 def missing_files(declared: Collector, place: str, empty: Path) -> Iterator[str]:
-    """Yield what is missing in the declaration of a host collector's files, or in the captured machines."""
+    """Yield the files that are missing in a host collector's declaration or in the captured machines."""
     if declared.needs is None or (not declared.needs and absent_without_files(declared, empty)):
         yield (
             f'{place}: add to @collector(…): needs="sys/class/name", the path below proc, sys or root without which '

@@ -119,7 +119,7 @@ def test_an_alertmanager_that_starts_again_loses_nothing_and_repeats_at_most_onc
         alertmanager.program.process.kill()
     alertmanager.program.stop()
     alertmanager.program.start().wait_ready()
-    alertmanager.fire(STOPPED, elsewhere)  # Prometheus tells all that fires again and again
+    alertmanager.fire(STOPPED, elsewhere)  # Prometheus sends all firing alerts repeatedly
     inbox.wait(lambda: elsewhere in inbox.alerts("/operations"))
     time.sleep(1.5)
     messages = [body for body in inbox.bodies("/operations") if STOPPED in [one["labels"] for one in body["alerts"]]]

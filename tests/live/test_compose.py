@@ -56,7 +56,7 @@ def test_in_its_container_the_exporter_sees_the_host_and_has_no_rights(exporter,
     whole = os.statvfs("/")
     assert sizes["/"] == whole.f_blocks * whole.f_frsize
 
-    # The kernel says that it can do nothing that its user cannot.
+    # By the kernel's record it can do nothing that its user cannot.
     status = Path(f"/proc/{container.attrs['State']['Pid']}/status").read_text()
     fields = dict(line.split(":\t", 1) for line in status.splitlines())
     assert fields["Uid"].split() == ["9877"] * 4

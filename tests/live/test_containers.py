@@ -377,7 +377,7 @@ def test_what_happens_while_the_stream_of_events_is_lost_is_not(engine, relay, w
 def test_pressure_where_the_kernel_tells_it(engine, watch, need):
     unified = [path for path in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified") if Path(path, "cgroup.pressure").exists()]
     found = any(Path(path, "docker").exists() for path in unified) or Path("/sys/fs/cgroup/unified").exists()
-    need.luck(found and Path("/proc/pressure").exists(), "this kernel tells no pressure of control groups (psi=1)")
+    need.luck(found and Path("/proc/pressure").exists(), "this kernel has no pressure of control groups (psi=1)")
     engine.run("while :; do :; done", name=NAME)
     page = watch(engine.url, also=["container_pressure"]).page()
     assert not page.errors

@@ -139,7 +139,7 @@ class Shops:
         return float(value)
 
     def panel(self, title: str) -> dict[str, dict[tuple[str, ...], float]]:
-        """Return what a panel of the application dashboard shows now: by service, by the values of other labels."""
+        """Return the values of a panel of the application dashboard now: by service, by the values of other labels."""
         result: dict[str, dict[tuple[str, ...], float]] = {}
         for query in self.built.dashboards:
             if query.uid == "application" and query.kind == "panel" and query.title == title:

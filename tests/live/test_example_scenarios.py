@@ -100,7 +100,7 @@ class Running:
         self.port = int(address)
 
     def release(self) -> str:
-        """Return what the page says, "" if nothing answers."""
+        """Return the text of the page, "" if nothing answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=2) as response:
                 return response.read().decode()

@@ -33,7 +33,7 @@ def veths(engine) -> int:
 
 
 def namespaces() -> int:
-    """Return how many network namespaces the kernel has, whoever holds them; 0 where it does not tell."""
+    """Return how many network namespaces the kernel has, held by any process; 0 where it does not report it."""
     try:
         (NAMESPACES / "shrink").write_text("1")
         return int((NAMESPACES / "objects").read_text().split()[0])

@@ -3,7 +3,7 @@
 `test_faults_fire_TOPIC.py` holds up to three tables of alerts by their names:
 
 - FAULTS: a real fault makes it fire with these labels, and it ends with the fault.
-- CAPTURED: the fault cannot be made on a machine that runs tests, and why; a captured page tells of it instead.
+- CAPTURED: the fault cannot be made on a machine that runs tests, and why; a captured page has it instead.
 - NEVER_ENDS: it fires, and that it goes on is its purpose.
 
 A new alert goes into the table of its topic, and its fault into the test below that table: between `alarm(...)` and

@@ -30,7 +30,7 @@ build:
 LOAD_MORE = 5.0  # for each processor
 HANGING = 40 * CORES
 MEMORY_MORE, MEMORY_EATEN = 0.05, 0.16
-BOOT_SECONDS, TOLD_SECONDS = 600, 60  # how long HostRebooted tells of a start, and how much of that is left
+BOOT_SECONDS, TOLD_SECONDS = 600, 60  # how long HostRebooted fires after a start, and how much of that is left
 SIZE, FILES = "24M", "64"
 BUSY_SECONDS, BUSY_PERCENT = 5.0, 85.0
 END_SECONDS = 240  # the load of a minute has to be forgotten
@@ -80,7 +80,7 @@ def program(*argv, **more):
 
 @contextlib.contextmanager
 def busy():
-    """Keep all processors at work, behind whoever else wants them."""
+    """Keep all processors at work, at the lowest priority."""
     with contextlib.ExitStack() as stack:
         for _ in range(CORES):
             stack.enter_context(program("nice", "-n19", sys.executable, "-c", "while True: pass"))

@@ -93,7 +93,7 @@ class Watched:
         return {(one["alertname"], one["objective"]) for one in found}
 
     def statuses(self) -> dict[str, str]:
-        """Return what `verify` says of every query of the dashboard and the rules that is not well."""
+        """Return the message of `verify` for every query of the dashboard and the rules that fails."""
         built = self.alarm.stack.built
         asked = [one for one in verify.list_queries(built, 1.0) if "bjectives" in one.page]
         assert {"Objectives", "Rules: objectives", "Rules: objectives_said"} <= {one.page for one in asked}

@@ -122,7 +122,7 @@ class Overview:
         return {float(value) for series in reply["data"]["result"] for _, value in series["values"]}
 
     def unwell(self) -> dict[str, str]:
-        """Return the message of `verify` for every query that is not well."""
+        """Return the message of `verify` for every query that fails."""
         prometheus = Prometheus(self.chain.stack.url(PROMETHEUS))
         with contextlib.closing(prometheus):
             results = list(verify.verify_queries(prometheus, self.queries, self.chain.stack.built.catalog))

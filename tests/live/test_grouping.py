@@ -48,7 +48,7 @@ def firing(shipped, *topics):
     found = []
     for alert in shipped.context.iter_alerts():
         carried = inhibitions.possible_labels(alert, shipped.context)
-        # What an application tells itself is on a page of its own; of a machine is what its exporter asks.
+        # An application's own metrics are on its page; those of a machine come from its exporter.
         if (
             alert.topic not in topics
             or "instance" not in carried

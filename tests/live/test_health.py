@@ -134,7 +134,7 @@ class Watched:
         return done.returncode, {one["name"]: (one["state"], one["reason"]) for one in components}
 
     def statuses(self) -> dict[str, str]:
-        """Return what `verify` says of every query of the dashboard and of every rule, or what is wrong with it."""
+        """Return the result of `verify` for every query of the dashboard and every rule, or its problem."""
         built = self.alarm.stack.built
         asked = [one for one in verify.list_queries(built, 1.0) if one.page in ("Health", "Rules: health")]
         assert {one.page for one in asked} == {"Health", "Rules: health"}

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.live
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 ROUNDS = 4
-# What newer and older versions of it have other labels for, or other series of; and what tells of itself.
+# Metrics with other labels or series in newer and older versions, and node_exporter's own.
 OTHERWISE = ("node_scrape_collector_", "node_exporter_build_info", "node_textfile_")
 # What the one does shows in the other's figures: they are processes and sockets, and wake each other up.
 RESTLESS = (

@@ -150,7 +150,7 @@ def prometheus(engine, tmp_path, need) -> Iterator[Client]:
         ) as stack,
     ):
         used.bind(("127.0.0.1", 0))  # so that UDP is in use
-        # What Prometheus tells of itself is not ours.
+        # Prometheus' own metrics are not ours.
         (stack.site.bundle / FOLDER / "prometheus.yaml").write_text("[]\n")
         client = Client(stack.url(PROMETHEUS))
         deadline = time.monotonic() + 90
@@ -187,7 +187,7 @@ def test_every_query_has_data_or_a_reason_to_have_none(prometheus, capsys) -> No
 
 
 def table(rows: list[tuple[Query, int, list[Reason]]]) -> str:
-    """Return what is empty with its reason, and for each dashboard how much has data."""
+    """Return the empty panels with their reasons, and for each dashboard the number with data."""
     empty = [f"{query}\n    {' '.join(one.why for one in grounds)}" for query, series, grounds in rows if not series]
     counts = [
         f"{name}: {sum(1 for query, series, _ in rows if query.dashboard == name and series)} of "

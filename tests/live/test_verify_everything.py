@@ -1,4 +1,4 @@
-"""A deck with everything on it: every query of every shipped dashboard and rule returns data."""
+"""A stack with everything on it: every query of every shipped dashboard and rule returns data."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ build:
 
 @pytest.fixture
 def customers(shop):
-    """People who look, buy, wait and meet errors, until the test ends."""
+    """Customers who look, buy, wait and meet errors, until the test ends."""
     over = threading.Event()
 
     def come() -> None:
         with requests.Session() as session:
             session.trust_env = False
             while not over.wait(0.05):
-                with contextlib.suppress(requests.RequestException):  # who is kept waiting comes again
+                with contextlib.suppress(requests.RequestException):  # a customer who waits too long tries again
                     session.get(shop + "/products/tea", timeout=10)
                     order = {"product": "tea", "quantity": 1, "currency": "EUR"}
                     session.post(shop + "/checkout", json=order, timeout=10)
@@ -160,7 +160,7 @@ FIGURES = {
 AGES = ("Uptime", "Transaction")
 
 
-def test_the_figures_of_the_database_dashboard_are_those_that_psql_tells(deck, database, eventually) -> None:
+def test_the_figures_of_the_database_dashboard_are_those_of_psql(deck, database, eventually) -> None:
     folder = deck.project.folder / "psql"
     subprocess.run([DECKWATCH, "--project", deck.project.folder, "generate", "--out", folder], check=True)
     page = json.loads((folder / "grafana/dashboards/operations/postgres-database.json").read_text())

@@ -57,7 +57,7 @@ def objects(exported: stack.Built) -> dict[str, Any]:
 
 
 def find_violations(spec: dict[str, Any]) -> set[str]:
-    """Return what violates the Pod Security Standard "restricted", as its table of controls has it."""
+    """Return the violations of the Pod Security Standard "restricted", by its table of controls."""
     pod, violations = spec["securityContext"], set()
     violations |= {key for key in ("hostNetwork", "hostPID", "hostIPC") if spec.get(key)}
     allowed = {

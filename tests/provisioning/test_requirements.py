@@ -164,7 +164,7 @@ def test_a_panel_that_does_not_exist_is_found(bundle) -> None:
 
 
 def find_fault(text: str, bundle: Bundle) -> str:
-    """Return what is wrong with the name, options, choices or arguments of a command, '' if nothing is."""
+    """Return the problem of the name, options, choices or arguments of a command, '' if there is none."""
     words = [word for word in shlex.split(text) if not re.fullmatch(r"[A-Z_]+=\S+", word)]
     if words[:2] == ["docker", "compose"]:
         return ""

@@ -5,9 +5,9 @@ import pytest
 from deckwatch.core import plugins, yaml_file
 from deckwatch.core.project import Project, load_project, project_schema
 from deckwatch.core.schema import Schema
+from deckwatch.core.short_cache import ShortCache
 from deckwatch.provisioning import named_query
 from deckwatch.provisioning.views import read
-from deckwatch.provisioning.views.cache import ShortCache
 from deckwatch.provisioning.views.server import matches_etag
 
 MIGRATION = plugins.package_folder(plugins.import_package("cli"), "..", "templates", "migration")

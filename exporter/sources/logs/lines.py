@@ -77,7 +77,7 @@ class LineTaker:
             return True
         if len(data) < CHUNK_BYTES:
             return False
-        if data.strip(b"\0"):  # else a hole: whoever writes did not notice that the file was truncated
+        if data.strip(b"\0"):  # else a hole: the writer did not notice that the file was truncated
             position.skipping = True
             self.too_long += 1
         position.offset += len(data)
