@@ -39,12 +39,18 @@ function withFilter(search, text) {
   return fields.toString();
 }
 
+let asked = Date.now();
+
+// While nobody sees the page, it is only read for notifications, and less often.
 async function refresh() {
-  if (document.hidden) return;
+  if (document.hidden && !(bell.notifies() && Date.now() - asked >= 14000)) return;
+  asked = Date.now();
   try {
     const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
     if (!response.ok) throw new Error(`status ${response.status}`);
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    bell.follow(fresh, true);
+    if (document.hidden) return;
     filterRows(fresh);
     document.title = fresh.title;
     for (const part of ["header", "main", "footer"]) update(document.querySelector(part), fresh.querySelector(part));

@@ -1,7 +1,7 @@
 """The live page, `/`: the machine, its containers, databases and probes with their values, and what is wrong now.
 
 One file. It is complete without its script, which fetches the page again, replaces what has changed, and shows the box
-that filters rows by name. All external text is escaped, and everything on it is on the metrics page too.
+that filters rows by name and the bell. All external text is escaped, and everything on it is on the metrics page too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter import page
 from deckwatch.exporter.durations import format_age
+from deckwatch.exporter.live import bell
 from deckwatch.exporter.live.page_tables import render_tables, value_tag
 from deckwatch.exporter.live.sparkline import render_sparkline
 from deckwatch.exporter.live.text import format_value
@@ -23,12 +24,13 @@ from deckwatch.exporter.live.tiles import list_tiles
 if TYPE_CHECKING:
     from deckwatch.exporter.live.board import Board, Problem
     from deckwatch.exporter.live.reader import LiveReader
+    from deckwatch.exporter.live.rules import Rules
     from deckwatch.exporter.live.tiles import Tile
 
 HTML = page.HTML
 _FOLDER = Path(__file__).parent
-_STYLE = _FOLDER.joinpath("page.css").read_text(encoding="utf-8")
-_SCRIPT = _FOLDER.joinpath("page.js").read_text(encoding="utf-8")
+_STYLE = _FOLDER.joinpath("page.css").read_text(encoding="utf-8") + bell.STYLE
+_SCRIPT = bell.SCRIPT + _FOLDER.joinpath("page.js").read_text(encoding="utf-8")
 _RELOAD_SECONDS = 10  # without the script
 # Outside the parts that the script replaces, and hidden until it runs.
 _FILTER = (
@@ -62,8 +64,10 @@ def render_live(reader: LiveReader, order: str = "") -> str:
         _render_tile(tile, reader.history.points(tile.key, now)) for tile in list_tiles(board, reader.rules)
     )
     body = (
-        f'<header><h1>{escape(board.name)}</h1><p class="soft">{escape(board.about)}{uptime}</p>'
-        f'<p class="verdict {tone}" role="status">{escape(verdict)}</p>{_render_problems(board)}</header>\n'
+        f"{bell.BELL}<header{bell.describe_board(board)}><h1>{escape(board.name)}</h1>"
+        f'<p class="soft">{escape(board.about)}{uptime}</p>'
+        f'<p class="verdict {tone}" role="status">{escape(verdict)}</p>'
+        f"{_render_problems(board, reader.rules)}</header>\n"
         f"{_FILTER}<main>"
         f'<section class="tiles" aria-label="This machine">{tiles}</section>\n'
         f"{render_tables(reader, board, now, order)}</main>\n"
@@ -87,11 +91,18 @@ def _describe_history(reader: LiveReader) -> str:
     return " · lines show the last hour"
 
 
-def _render_problems(board: Board) -> str:
-    return f'<ul class="problems">{"".join(map(_render_problem, board.problems))}</ul>' if board.problems else ""
+def _render_problems(board: Board, rules: Rules) -> str:
+    if not board.problems:
+        return ""
+    sources = {rule.name: rule.source for rule in rules.alerts}
+    items = (
+        _render_problem(each, bell.describe_problem(each, board, sources[each.alert], _describe_limit(each)))
+        for each in board.problems
+    )
+    return f'<ul class="problems">{"".join(items)}</ul>'
 
 
-def _render_problem(problem: Problem) -> str:
+def _render_problem(problem: Problem, attributes: str) -> str:
     tone = "late" if problem.pending or problem.severity in ("warning", "info") else "bad"
     subject = f"<b>{escape(problem.subject)}</b> " if problem.subject else ""
     state = (
@@ -99,9 +110,11 @@ def _render_problem(problem: Problem) -> str:
         if problem.pending
         else f"{problem.alert}, {problem.severity}, for {format_age(problem.seconds)}"
     )
+    value = _describe_limit(problem)
     return (
-        f'<li class="{tone}{" pending" if problem.pending else ""}"><p>{subject}{escape(problem.summary)}</p>'
-        f'<p class="soft">{escape(_describe_limit(problem))}{escape(state)}</p></li>'
+        f'<li class="{tone}{" pending" if problem.pending else ""}"{attributes}>'
+        f"<p>{subject}{escape(problem.summary)}</p>"
+        f'<p class="soft">{escape(" · ".join(filter(None, [value, state])))}</p></li>'
     )
 
 
@@ -110,7 +123,7 @@ def _describe_limit(problem: Problem) -> str:
     word = {">": "above", "<": "below"}.get(problem.operator)
     if word is None:
         return ""
-    return f"{format_value(problem.value, problem.unit)}, {word} {format_value(problem.limit, problem.unit)} · "
+    return f"{format_value(problem.value, problem.unit)}, {word} {format_value(problem.limit, problem.unit)}"
 
 
 def _render_tile(tile: Tile, points: list[float | None]) -> str:
