@@ -127,7 +127,7 @@ def test_values_of_this_machine_are_those_of_its_metrics_page() -> None:
 
 def test_the_first_rates_are_being_measured_and_never_wrong(deck) -> None:
     deck.reader.refresh(wait_seconds=30)
-    assert "measuring" in render_live(deck.reader)
+    assert ">measuring<" in render_live(deck.reader)
     assert deck.reader.build_board().host.cpu is None
     deck.now += 1  # too short for a rate
     deck.reader.refresh(wait_seconds=30, max_age=0)
@@ -138,7 +138,7 @@ def test_the_first_rates_are_being_measured_and_never_wrong(deck) -> None:
     deck.now += 15
     deck.reader.refresh(wait_seconds=30)
     assert deck.reader.build_board().host.cpu == pytest.approx(0.38, rel=0.7)
-    assert "measuring" not in render_live(deck.reader)
+    assert ">measuring<" not in render_live(deck.reader)
 
 
 def test_a_counter_that_was_reset_or_is_new_has_no_rate(deck) -> None:
