@@ -47,10 +47,10 @@ def read_request(audience: str, fields: Mapping[str, Sequence[str]], now: dateti
     the future, as that of Grafana's range "Today", is the present.
     """
     if audience not in sections.list_audiences():
-        shown = _shorten(audience)
+        shown = _shorten_text(audience)
         raise UnknownAudience(add_hint(f"no report is for {shown}", did_you_mean(shown, sections.list_audiences())))
-    mistakes = list(_find_unknown(fields))
-    values = {name: _shorten(fields.get(name, [default])[0].strip()) for name, default in DEFAULTS.items()}
+    mistakes = _find_unknown(fields)
+    values = {name: _shorten_text(fields.get(name, [default])[0].strip()) for name, default in DEFAULTS.items()}
     form = _try_reading(mistakes, lambda: _read_format(values["format"]))
     zone = _try_reading(mistakes, lambda: _read_zone(values["zone"]))
     known_zone = zone or ZoneInfo("UTC")
@@ -71,7 +71,7 @@ def read_request(audience: str, fields: Mapping[str, Sequence[str]], now: dateti
 
 def _find_unknown(fields: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the problems of the names of fields."""
-    unknown = [_shorten(name) for name in fields if name not in DEFAULTS]
+    unknown = [_shorten_text(name) for name in fields if name not in DEFAULTS]
     repeated = [name for name, values in fields.items() if name in DEFAULTS and len(values) != 1]
     return [
         *(add_hint(f"a report has no parameter {name}", did_you_mean(name, DEFAULTS)) for name in unknown),
@@ -109,7 +109,7 @@ def _read_zone(name: str) -> ZoneInfo:
     return time_points.load_zone(name.replace(" ", "+"))
 
 
-def _shorten(text: str) -> str:
+def _shorten_text(text: str) -> str:
     """Return a text for a message; a long one is none of the expected words, and is cut."""
     return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
 

@@ -208,4 +208,3 @@ const bell = (() => {
   aside.hidden = false;
   return { follow, notifies: () => mayNotify(load()) };
 })();
-

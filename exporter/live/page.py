@@ -95,14 +95,11 @@ def _render_problems(board: Board, rules: Rules) -> str:
     if not board.problems:
         return ""
     sources = {rule.name: rule.source for rule in rules.alerts}
-    items = (
-        _render_problem(each, bell.describe_problem(each, board, sources[each.alert], _describe_limit(each)))
-        for each in board.problems
-    )
+    items = (_render_problem(each, board, sources[each.alert]) for each in board.problems)
     return f'<ul class="problems">{"".join(items)}</ul>'
 
 
-def _render_problem(problem: Problem, attributes: str) -> str:
+def _render_problem(problem: Problem, board: Board, source: str) -> str:
     tone = "late" if problem.pending or problem.severity in ("warning", "info") else "bad"
     subject = f"<b>{escape(problem.subject)}</b> " if problem.subject else ""
     state = (
@@ -111,6 +108,7 @@ def _render_problem(problem: Problem, attributes: str) -> str:
         else f"{problem.alert}, {problem.severity}, for {format_age(problem.seconds)}"
     )
     value = _describe_limit(problem)
+    attributes = bell.describe_problem(problem, board, source, value)
     return (
         f'<li class="{tone}{" pending" if problem.pending else ""}"{attributes}>'
         f"<p>{subject}{escape(problem.summary)}</p>"
