@@ -21,6 +21,7 @@ from deckwatch.provisioning.write import write_plan
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 GET = "apt-get install prometheus prometheus-alertmanager"
+SECONDS = 90  # of waiting; a machine that does nothing else needs twenty
 PROJECT = """\
 hosts: [{{name: web-1, address: '127.0.0.1:{exporter}'}}]  # nothing listens there
 build:
@@ -96,10 +97,10 @@ def test_an_engine_stores_answers_and_alerts(name, start_engine, alertmanager, s
     bundle, _ = start_site(engine=name, write=engine.write, query=engine.query, rules="engine", **tenant, **version)
     url, headers = read_data_source(bundle)
     with Client(url, headers=headers) as grafana:
-        eventually(lambda: ask(grafana, 'up{job="node", cluster="berlin"}'), 30)
+        eventually(lambda: ask(grafana, 'up{job="node", cluster="berlin"}'), SECONDS)
         ruler = engine.load_rules(bundle / name / "rules", alertmanager.base)
         firing = 'ALERTS{alertname="TargetDown", alertstate="firing", job="node"}'
-        eventually(lambda: ask(grafana, firing), 30)
+        eventually(lambda: ask(grafana, firing), SECONDS)
     with Client(ruler, headers=headers) as client:
         groups = client.get("/api/v1/rules")["data"]["groups"]
     assert len(groups) == len(list((bundle / name / "rules").glob("*.yaml")))
@@ -123,9 +124,9 @@ def test_samples_that_mimir_refuses_for_a_while_arrive_later(start_engine, start
     engine.limits.write_text(yaml.safe_dump({"overrides": {engine.tenant: limits}}))
     eventually(lambda: "ingestion_rate: 1\n" in requests.get(f"{engine.write}/runtime_config", timeout=10).text)
     bundle, server = start_site(engine="mimir", write=engine.write, tenant=engine.tenant)
-    eventually(lambda: re.search(REPEATED, requests.get(f"{server.base}/metrics", timeout=10).text))
+    eventually(lambda: re.search(REPEATED, requests.get(f"{server.base}/metrics", timeout=10).text), SECONDS)
     engine.limits.write_text("{}")
     end = time.time()
     url, headers = read_data_source(bundle)
     with Client(url, headers=headers) as grafana:
-        eventually(lambda: count_samples(grafana, end) == count_samples(server, end) != [], 60)
+        eventually(lambda: count_samples(grafana, end) == count_samples(server, end) != [], SECONDS)
