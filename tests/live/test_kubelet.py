@@ -11,46 +11,20 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
+from tests.fixtures import kubelet_page
 from tests.fixtures.engine import GET_ENGINE
+from tests.fixtures.kubelet_page import DETAILS
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 WAIT = "exec sleep 86400"
 WRITE = f"dd if=/dev/zero of=/file bs=1M count=2 && sync && {WAIT}"
 SPIN = "while :; do :; done"
-# Off by default here, on in kubelet.
-DETAILS = tuple(
-    f"container_{name}" for name in ("cpu_detail", "memory_detail", "memory_reclaim", "files", "threads", "io_detail")
-)
 PROJECT = f"watch: {{collectors: {{on: [{', '.join(DETAILS)}]}}}}\n"
 NODE_NETWORK = "agent-node-1"
 PODS = ("web-node-1", "busy-node-1", NODE_NETWORK)
 NAMES = ("namespace", "pod", "container")
-MOMENTS = ("container_last_seen", "container_start_time_seconds")
-# container_tasks and container_totals are off; the rest has no value of a container's own, see deviations.md.
-ABSENT = ("container_tasks_state", "container_cpu_load_", "machine_nvm_", "machine_scrape_error", "container_scrape_")
-ONLY_OURS = ("deckwatch_", "container_cpu_cfs_burst_", "container_memory_", "container_fs_sector_", "container_scrape_")
-
-
-class Series(dict):
-    """Values by metric and by the labels that are not empty."""
-
-    @classmethod
-    def parse(cls, text: str) -> Series:
-        return cls.collect(
-            (sample.name, sample.labels, sample.value)
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        )
-
-    @classmethod
-    def collect(cls, samples) -> Series:
-        found = cls()
-        for name, labels, value in samples:
-            found[name, frozenset((key, text) for key, text in labels.items() if text)] = value
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -89,66 +63,39 @@ def traffic(node, eventually, need):
     subprocess.run([*inside, busybox, "ping", "-c", "1", "-W", "1", "192.0.2.9"], check=False, capture_output=True)
 
 
-def read_theirs(node) -> Series:
-    """Return kubelet's series of pods that run, without those of the groups of pods, and of the machine."""
-    page = Series.parse(node.read_page())
-    return Series(
-        {
-            (name, labels): value
-            for (name, labels), value in page.items()
-            if (dict(labels).get("pod") in PODS and "name" in dict(labels))
-            or name.startswith(("machine_", "cadvisor_"))
-        }
+def read_pages(node, watched) -> tuple[dict, dict]:
+    """Return kubelet's and our series of containers that run, and of the machine."""
+    page = watched.page()
+    assert not page.errors
+    ours = kubelet_page.collect_series(
+        (name, labels, value) for name, series in page.series.items() for labels, value in series
+    )
+    return tuple(
+        {key: value for key, value in each.items() if key[0].startswith(("machine_", "cadvisor_"))}
+        | kubelet_page.keep_containers(each, PODS)
+        for each in (kubelet_page.parse_page(node.read_page()), ours)
     )
 
 
-def read_ours(watched) -> Series:
-    page = watched.page()
-    assert not page.errors
-    samples = [(name, labels, value) for name, series in page.series.items() for labels, value in series]
-    found = Series.collect(samples)
-    return Series({key: value for key, value in found.items() if dict(key[1]).get("pod", PODS[0]) in PODS})
-
-
 def is_expected(name: str, labels: frozenset, theirs: float | None, ours: float | None) -> bool:
-    """Return whether a difference is one of those that deviations.md explains."""
+    """Return whether a series differs on purpose: the node's network, and what changes between two readings."""
     found = dict(labels)
-    if theirs is None:
-        return name.startswith(ONLY_OURS) or name == "container_creation_time_seconds"
-    if ours is None:
-        return (
-            name.startswith(ABSENT)
-            or (name.startswith("container_network_") and found["pod"] == NODE_NETWORK)
-            or (name == "container_spec_cpu_period" and theirs == 100_000)
-            or (name in MOMENTS and "container" not in found)
-            or (name == "container_blkio_device_usage_total" and found["operation"] not in ("Read", "Write"))
-        )
-    if name == "container_start_time_seconds":  # theirs is the creation of the group, in whole seconds
-        return 0 <= ours - theirs < 20  # the runtime itself is throttled by the quota of `busy`
-    if name == "container_last_seen":
-        return abs(theirs - ours) < 60
-    if found.get("container") == "busy":
-        return True  # between two moments; test_queries compares its rates
-    return abs(theirs - ours) <= 1e-9 * abs(theirs)
-
-
-def list_differences(node, watched) -> dict:
-    theirs, ours = read_theirs(node), read_ours(watched)
-    return {
-        key: (theirs.get(key), ours.get(key))
-        for key in sorted(theirs.keys() | ours.keys(), key=repr)
-        if not is_expected(*key, theirs.get(key), ours.get(key))
-    }
+    if name.startswith("container_network_") and found["pod"] == NODE_NETWORK:
+        return ours is None
+    return found.get("container") == "busy" and None not in (theirs, ours) and "_spec_" not in name
 
 
 def test_every_series_of_a_container_is_on_both_pages(node, watch, traffic):
     watched = watch(f"cri://{node.cri.socket}", DETAILS)
     deadline = time.monotonic() + 60  # kubelet reads idle groups every 15 s
-    while (differing := list_differences(node, watched)) and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        theirs, ours = read_pages(node, watched)
+        if not (differing := kubelet_page.find_differences(theirs, ours, is_expected)):
+            break
         time.sleep(1)
     assert not differing
-    theirs = read_theirs(node)
-    shown = {tuple(dict(labels).get(key, "") for key in NAMES) for name, labels in theirs if "memory_rss" in name}
+    named = (dict(labels) for name, labels in theirs if name == "container_memory_rss")
+    shown = {tuple(labels.get(key, "") for key in NAMES) for labels in named}
     pauses = {("shop", pod, "") for pod in PODS}
     containers = {("web-node-1", "app"), ("web-node-1", "sidecar"), (NODE_NETWORK, "agent"), ("busy-node-1", "busy")}
     assert shown == pauses | {("shop", *each) for each in containers}
@@ -200,7 +147,7 @@ def test_resource_metrics_are_those_of_the_same_containers(node, watch, eventual
 
     def are_equal():
         page = watched.page()
-        theirs = Series.parse(node.read_page("/metrics/resource"))
+        theirs = kubelet_page.parse_page(node.read_page("/metrics/resource"))
         compared = [(name, dict(labels), value) for (name, labels), value in theirs.items() if name in names]
         quiet = [each for each in compared if each[1]["container"] in ("app", "sidecar", "agent")]
         equal = [page.value(name, **labels, **names[name]) == pytest.approx(value) for name, labels, value in quiet]
