@@ -1,6 +1,6 @@
 """VictoriaMetrics, single node: MetricsQL, no tenants, rules by vmalert.
 
-What it lacks and what differs was observed on 1.79.5 and 1.148.0 (docs/decisions/0046); its own list of differences:
+What it lacks and what differs was observed on 1.79.5, 1.148.0 and 1.151.0 (docs/decisions/0046); its own list of differences:
 https://docs.victoriametrics.com/victoriametrics/metricsql/.
 """
 
@@ -28,6 +28,7 @@ _LACKS = {
     "mad_over_time": Lack("1.88"),
     "max_of": Lack(instead="use max() over a union"),
     "min_of": Lack(instead="use min() over a union"),
+    "range": Lack(instead="use end() - start()"),
     "start_timestamp": Lack(),
     "ts_of_first_over_time": Lack(instead="tfirst_over_time() is the same"),
     "ts_of_last_over_time": Lack(instead="tlast_over_time() is the same"),
