@@ -119,7 +119,7 @@ def folder_bytes(folder: Path) -> int:
 def answers_sheet(engines: Sequence[Engine], plan: Plan) -> Sheet:
     """Return which queries of the dashboards of hosts and containers, and of all rules, each engine answers.
 
-    The note names those without data.
+    The note names those without data or with an error.
     """
     rows: list[list[str]] = []
     without: dict[str, list[str]] = {}
@@ -139,12 +139,15 @@ def answers_sheet(engines: Sequence[Engine], plan: Plan) -> Sheet:
         ):
             states = [sum(one.status in names for one in chosen) for names in _STATES]
             for one in chosen:
-                if one.status == "nothing":
-                    without.setdefault(f"{one.query.page}: {one.query.title}", []).append(engine.name)
-            slowest = max((one.seconds for one in chosen), default=0.0)
-            rows.append([f"{engine.name}, {kind}", *map(str, states), format_value(1000 * slowest, "ms")])
+                if not one.is_good:
+                    reason = "" if one.status == "nothing" else f": {one.detail}"
+                    without.setdefault(f"{one.query.page}: {one.query.title}{reason}", []).append(engine.name)
+            slowest = max(chosen, key=lambda one: one.seconds)
+            name = f"{slowest.query.page.removeprefix('Rules: ')}: {slowest.query.title}"
+            time = format_value(1000 * slowest.seconds, "ms")
+            rows.append([f"{engine.name}, {kind}", *map(str, states), f"{time}, {name}"])
     named = "; ".join(f"{title} ({', '.join(names)})" for title, names in without.items())
-    note = f"without data: {named}" if named else "every query has data, or is rightly empty"
+    note = f"without data, or wrong: {named}" if named else "every query has data, or is rightly empty"
     return Sheet("Queries", ("queries", "data", "rightly empty", "no data", "errors", "slowest"), rows, note)
 
 
