@@ -55,14 +55,16 @@ def compare_servers(
 ) -> list[Comparison]:
     """Return the comparison of each query, evaluated on both at the same time a few scrapes ago; raises Unreachable.
 
-    `external` are the labels that remote write adds to all series of `other`; `inexact` as for `compare_results`.
+    `external` are the labels that remote write adds to all series of `other`, which may add more itself, such as
+    Thanos the tenant; `inexact` as for `compare_results`.
     """
     at = reference.read_time() - max(_MIN_LAG_SECONDS, _LAG_SCRAPES * reference.interval)
+    added = {**external, **_find_added_labels(reference.query_at("up", at), other.query_at("up", at))}
 
     def compare_query(query: Query) -> Comparison:
         expected = _index_values(reference.query_at(query.expr, at))
         try:
-            found = _index_values(other.query_at(query.expr, at), external)
+            found = _index_values(other.query_at(query.expr, at), added)
         except Unreachable as error:
             return Comparison(query, str(error), is_fault=True, has_data=bool(expected))
         return compare_results(query, expected, found, inexact)
@@ -82,10 +84,18 @@ def compare_results(
     if keeps_name:
         nameless = {_without_name(labels): value for labels, value in found.items()}
         found = nameless if len(nameless) == len(found) else found
-    difference = describe_difference(expected, found)
+    difference = "" if _is_tie(query.expr, expected, found) else describe_difference(expected, found)
     reason = _find_reason(query.expr, inexact) if difference else ""
     is_fault = bool(expected) if not found else not expected and not reason
     return Comparison(query, difference, reason, is_fault, bool(expected), keeps_name)
+
+
+def _is_tie(expr: str, expected: dict[Labels, float], found: dict[Labels, float]) -> bool:
+    """Return whether the results have the same values, and a function chose among series with equal ones."""
+    if len(expected) != len(found) or not any(token.text in ("topk", "bottomk") for token in promql.tokenize(expr)):
+        return False
+    pairs = zip(sorted(expected.values()), sorted(found.values()), strict=True)
+    return all(_relative_difference(first, second) <= TOLERANCE for first, second in pairs)
 
 
 def _find_reason(expr: str, inexact: Mapping[str, str]) -> str:
@@ -116,6 +126,14 @@ def _index_values(series: Sequence[dict[str, Any]], without: Mapping[str, str] |
     ignored = (without or {}).items()
     values = {frozenset(item["metric"].items() - ignored): float(item["value"][1]) for item in series}
     return {labels: value for labels, value in values.items() if not math.isnan(value)}
+
+
+def _find_added_labels(expected: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return the labels that all series of one result have with one value, and none of the other."""
+    names = {name for item in expected for name in item["metric"]}
+    common = [item["metric"].items() for item in found]
+    pairs = set(common[0]).intersection(*common[1:]) if common else set()
+    return {name: value for name, value in pairs if name not in names}
 
 
 def _has_name(labels: Labels) -> bool:

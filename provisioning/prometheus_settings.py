@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core.contract import load_contract
 from deckwatch.core.problems import Problem
 from deckwatch.provisioning.sent_series import keep_series
+from deckwatch.provisioning.storage import read_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from deckwatch.core.yaml_file import Path
 
 RETENTION_SINCE = "3.11"
+_HEADERS_SENT_SINCE = "2.43"
 _RETENTION = {"retention": "time", "retention_size": "size"}
 _FIXED_JOBS = ("app", "prometheus", "alertmanager", "sites")  # besides those of the contract
 # Keys of Prometheus' configuration whose value is a secret; each has a variant that names a file.
@@ -78,6 +80,7 @@ def find_problems(project: Project, targets: Targets, *, sets_flags: bool) -> It
     yield from _find_repeated(project, "scrape_configs", "job_name", jobs)
     yield from _find_repeated(project, "remote_write", "name", ())
     yield from _find_nameless(project)
+    yield from _find_unsent_headers(project, targets)
     for index, entry in enumerate(build.get("scrape_configs", ())):
         for path in _list_secrets(entry, ("build", "scrape_configs", index)):
             message = "a secret in this file would be in the bundle"
@@ -92,6 +95,19 @@ def _find_nameless(project: Project) -> Iterator[Problem]:
             place = document.place(("build", "remote_write", index, "series"))
             message = "nothing in these series names the site, so that an overview cannot show it"
             yield Problem(place, message, "add build: labels: {cluster: …}", "storage", severity="warning")
+
+
+def _find_unsent_headers(project: Project, targets: Targets) -> Iterator[Problem]:
+    """Yield a warning for each receiver to which Debian's 2.42 sends no headers (findings/)."""
+    if targets.supports("prometheus", _HEADERS_SENT_SINCE):
+        return
+    build, document, storage = project.data.get("build", {}), project.document, read_storage(project)
+    entries = enumerate(build.get("remote_write", ()))
+    paths: list[Path] = [("build", "remote_write", index, "headers") for index, entry in entries if "headers" in entry]
+    paths += [("build", "storage", "tenant")] if storage and storage.headers else []
+    for path in paths:
+        message = "the Prometheus 2.42 of Debian sends no headers of remote_write, and so no tenant"
+        yield Problem(document.place(path), message, "use a release of prometheus.io", "target", severity="warning")
 
 
 def _find_repeated(project: Project, key: str, name: str, reserved: Sequence[str]) -> Iterator[Problem]:

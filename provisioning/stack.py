@@ -152,18 +152,17 @@ def _plan_files(project: Project, settings: BuildSettings, files: Files, rendere
         return Plan(Artifact(file.path.removeprefix(prefix), file.text) for file in files.dashboards.artifacts)
     folders = [Folder(folder.path, folder.title, folder.path) for folder in files.dashboards.folders]
     engine = storage.read_storage(project)
+    rule_files = [*files.alerts.artifacts, *files.mixins.artifacts, *_dialect_rules(project)]
     return Plan(
         [
             *files.dashboards.artifacts,
-            *files.alerts.artifacts,
-            *files.mixins.artifacts,
-            *(engine.render_rules([*files.alerts.artifacts, *files.mixins.artifacts]) if engine else ()),
+            *rule_files,
+            *(engine.render_rules(rule_files, settings.interval) if engine else ()),
             *(Artifact(f"{alerting_render.RUNBOOKS_FOLDER}/{file.path}", file.text) for file in files.alerts.runbooks),
             *configuration.render_files(
                 project, folders + files.mixins.folders, renderer, settings, files.list_expressions()
             ),
             *scrape_targets.compose_targets(project, settings.addresses).target_files(),
-            *_dialect_rules(project),
             *alloy.render_file(project),
         ]
     )

@@ -86,8 +86,11 @@ class Storage:
             return {}
         return {"url": self.query_url, "type": self.engine.grafana_type, "headers": self.headers}
 
-    def render_rules(self, files: Iterable[Artifact]) -> list[Artifact]:
-        """Return the bundle's rule files in the engine's format; [] where Prometheus evaluates them."""
+    def render_rules(self, files: Iterable[Artifact], interval: str) -> list[Artifact]:
+        """Return the bundle's rule files in the engine's format; [] where Prometheus evaluates them.
+
+        Each group states how often it is evaluated, `interval` where it does not: an engine's own default is a minute.
+        """
         if not self.evaluates:
             return []
         rendered = []
@@ -96,7 +99,9 @@ class Storage:
             if folder == RULES_FOLDER:
                 header, _, _ = file.text.partition("\n")
                 topic = name.removesuffix(".yaml")
-                content = self.engine.write_rules(topic, yaml_file.parse_yaml(file.text, name).data, self.version)
+                rule_file = yaml_file.parse_yaml(file.text, name).data
+                timed = {**rule_file, "groups": [{"interval": interval, **group} for group in rule_file["groups"]]}
+                content = self.engine.write_rules(topic, timed, self.version)
                 rendered.append(Artifact(f"{self.rules_folder}/{name}", dump_rules(content, header.lstrip("# "))))
         return rendered
 

@@ -37,7 +37,7 @@ class Engine:
     `syntax_of` is the newest Prometheus all of whose syntax it has, "" for every one; `syntax` is newer syntax that it
     has nevertheless, in the words of `promql_versions`, and since when ("": always). `experiments` is the setting
     without which functions that are experimental in Prometheus are refused, "" where they are not. `write_rules` turns
-    a rule file (topic, content, version) into the engine's, which `rules_hint` loads.
+    a rule file (topic, content, version) into the engine's.
     """
 
     title: str
@@ -52,7 +52,6 @@ class Engine:
     default_tenant: str = ""
     syntax_of: str = ""
     syntax: Mapping[str, str] = field(default_factory=dict)
-    rules_hint: str = ""
     write_rules: Callable[[str, dict[str, Any], Version], dict[str, Any]] = copy_groups
     lacks: Mapping[str, Lack] = field(default_factory=dict)
     differs: Mapping[str, str] = field(default_factory=dict)

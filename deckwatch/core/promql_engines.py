@@ -79,8 +79,9 @@ def engine_problems(
 ) -> Iterator[Problem]:
     """Yield the problems of an expression's functions; `experiments` are those that Prometheus has not enabled."""
     tokens = promql.tokenize(text)
-    for token, following in itertools.pairwise(tokens):
-        if token.kind == "name" and following.text in ("(", "by", "without"):
+    for index, (token, following) in enumerate(itertools.pairwise(tokens)):
+        is_time = index > 0 and tokens[index - 1].text == "@"  # `up @ end()`
+        if token.kind == "name" and following.text in ("(", "by", "without") and not is_time:
             name = token.text.lower()
             at = place(token.offset)
             if problem := function_problem(name, targets, at, experimental=name in experiments):

@@ -78,14 +78,21 @@ def _describe_remote_machine(engine: Snapshot) -> Iterator[Sample]:
 
 
 def _machine_identity(world: World) -> tuple[str, ...]:
-    """Return the boot id, machine id and DMI UUID; empty where unreadable."""
+    """Return the boot id, machine id and DMI UUID; empty where unreadable.
+
+    The machine id stands for the UUID of a machine without DMI, as in cAdvisor.
+    """
     boot_id = machine_id = system_uuid = b""
     with contextlib.suppress(NoData):
         boot_id = procfs.read_proc(world, "sys/kernel/random/boot_id")
     with contextlib.suppress(NoData):
         machine_id = rootfs.read_host_file(world, "etc/machine-id")
-    with contextlib.suppress(NoData, PermissionError):  # readable by root only; generated in most virtual machines
+    try:
         system_uuid = procfs.read_sys(world, "class/dmi/id/product_uuid")
+    except NoData:
+        system_uuid = machine_id
+    except PermissionError:  # readable by root only; generated in most virtual machines
+        pass
     return tuple(procfs.decode_text(value.strip()) for value in (boot_id, machine_id, system_uuid))
 
 

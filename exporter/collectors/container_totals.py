@@ -128,20 +128,22 @@ def _cpu_samples(stat: bytes, user_hz: int) -> Iterator[Sample]:
 
 
 def _memory_samples(memory: dict[bytes, procfs.Amount]) -> Iterator[Sample]:
-    """Yield memory as cAdvisor does for the root group, which has no files of its own with version 2."""
-    names = (b"MemTotal", b"MemFree", b"Inactive(file)", b"AnonPages", b"Cached", b"Buffers", b"SwapCached")
-    total, free, inactive, anonymous, cached, buffers, swap_cached = (
+    """Yield memory as the kernel's version 1 and cAdvisor count the root group: anonymous and file pages.
+
+    With version 2 it has no such files (mem_cgroup_usage in mm/memcontrol.c).
+    """
+    names = (b"MemTotal", b"Inactive(file)", b"AnonPages", b"Cached", b"Buffers", b"SwapCached")
+    total, inactive, anonymous, cached, buffers, swap_cached = (
         procfs.required_value(memory, name).value for name in names
     )
     swap_total, swap_free, mapped = (
         procfs.required_value(memory, name).value for name in (b"SwapTotal", b"SwapFree", b"Mapped")
     )
-    yield _total_sample(container_memory.USAGE, total - free)
-    yield _total_sample(container_memory.WORKING_SET, max(0, total - free - inactive))
+    files = cached + buffers + swap_cached  # undoes meminfo_proc_show's subtraction
+    yield _total_sample(container_memory.USAGE, anonymous + files)
+    yield _total_sample(container_memory.WORKING_SET, max(0, anonymous + files - inactive))
     yield _total_sample(container_memory.RSS, anonymous)
-    yield _total_sample(
-        container_memory.CACHE, cached + buffers + swap_cached
-    )  # undoes meminfo_proc_show's subtraction
+    yield _total_sample(container_memory.CACHE, files)
     yield _total_sample(container_memory_detail.SWAP, swap_total - swap_free)
     yield _total_sample(container_memory_detail.MAPPED, mapped)
     yield _total_sample(container_spec.MEMORY, total)

@@ -26,6 +26,7 @@ _UNKNOWN_STATE = "dead"
 _NETWORK_OF_NODE = 2
 _OOM_KILLED = "OOMKilled"
 _NANOSECONDS = 1e9
+_IMAGE_ID = "sha256:"
 _INFRA_CONTAINER = "POD"  # as which CRI-O labels a pod's own container
 
 
@@ -129,7 +130,10 @@ def decode_status(message: bytes) -> Status:
     details = parse_details(wire.get_map(response, 2).get("info", ""))
     linux = wire.get_message(wire.get_message(status, 16), 1)
     if linux:
-        details = details._replace(limits=_decode_limits(linux))
+        limits = _decode_limits(linux)
+        # containerd has only in its specification that the memory limit covers swap too, without a wish of kubelet.
+        swap = limits.memory_swap or details.limits.memory_swap
+        details = details._replace(limits=limits._replace(memory_swap=swap))
     return Status(
         id=wire.get_text(status, 1),
         name=wire.get_text(metadata, 1),
@@ -139,7 +143,7 @@ def decode_status(message: bytes) -> Status:
         started=wire.get_number(status, 5) / _NANOSECONDS,
         finished=wire.get_number(status, 6) / _NANOSECONDS,
         exit_code=wire.get_number(status, 7),
-        image=wire.get_text(wire.get_message(status, 8), 1),
+        image=_choose_image(wire.get_text(wire.get_message(status, 8), 1), wire.get_text(status, 9)),
         reason=wire.get_text(status, 10),
         labels=wire.get_map(status, 12),
         details=details,
@@ -158,7 +162,9 @@ def parse_details(text: str) -> Details:
             pid=int(info.get("pid") or 0),
             cgroups_path=str(linux.get("cgroupsPath") or ""),
             image=str(info.get("image") or ""),
-            limits=_make_limits(memory.get("limit"), cpu.get("shares"), cpu.get("quota"), cpu.get("period")),
+            limits=_make_limits(
+                memory.get("limit"), memory.get("swap"), cpu.get("shares"), cpu.get("quota"), cpu.get("period")
+            ),
         )
     except (ValueError, TypeError, AttributeError, RecursionError):
         return Details()
@@ -166,14 +172,20 @@ def parse_details(text: str) -> Details:
 
 def _decode_limits(linux: wire.Fields) -> Limits:
     """Return the limits in LinuxContainerResources."""
-    period, quota, shares, memory = (wire.get_number(linux, field) for field in (1, 2, 3, 4))
-    return _make_limits(memory, shares, quota, period)
+    period, quota, shares, memory, swap = (wire.get_number(linux, field) for field in (1, 2, 3, 4, 10))
+    return _make_limits(memory, swap, shares, quota, period)
 
 
-def _make_limits(memory: Any, shares: Any, quota: Any, period: Any) -> Limits:
+def _choose_image(name: str, reference: str) -> str:
+    """Return the image's name; its reference by digest where a pod asked for that, and the name is a mere id."""
+    return reference if name.startswith(_IMAGE_ID) and "@" in reference else name
+
+
+def _make_limits(memory: Any, swap: Any, shares: Any, quota: Any, period: Any) -> Limits:
     quota = max(0, int(quota or 0))  # -1 is no limit
     return Limits(
         memory=max(0, int(memory or 0)),
+        memory_swap=int(swap or 0),
         cpu_shares=int(shares or 0),
         cpu_quota=quota,
         cpu_period=int(period or 0) if quota else 0,

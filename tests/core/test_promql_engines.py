@@ -39,6 +39,23 @@ def test_what_victoriametrics_lacks_is_reported_at_its_position(text, version, e
     assert problems_of(text, version=version) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "engine", "expected"),
+    [
+        ("max_of(1, 2)", "mimir", [(1, "Mimir does not know max_of()")]),
+        ("step()", "mimir", []),
+        ("up[1m + 1m]", "mimir", []),
+        ("step()", "thanos", [(1, "Thanos does not know step()")]),
+        ("up @ end() - up @ start()", "thanos", []),
+        ("up[1m + 1m]", "thanos", [(3, "Thanos does not know a computed duration")]),
+        ("rate(up[5m] anchored)", "thanos", [(13, "Thanos does not know anchored")]),
+        ('{"up"} + 1_000', "thanos", []),
+    ],
+)
+def test_what_engines_with_an_older_prometheus_lack_is_an_error(text, engine, expected) -> None:
+    assert [(column, text) for column, severity, text in problems_of(text, engine) if severity == "error"] == expected
+
+
 def test_a_changed_function_and_one_that_must_be_enabled_are_warnings() -> None:
     [(_, severity, message)] = problems_of("histogram_avg(up)")
     assert severity == "warning"

@@ -53,7 +53,9 @@ def test_sums_are_consistent(totals: dict[str, float]) -> None:
     cpu = totals["container_cpu_usage_seconds_total total"]
     parts = totals["container_cpu_user_seconds_total"] + totals["container_cpu_system_seconds_total"]
     assert cpu == pytest.approx(parts)
-    used = totals["node_memory_MemTotal_bytes"] - totals["node_memory_MemFree_bytes"]
+    # As on cAdvisor's page: without the kernel's own memory.
+    used = totals["container_memory_rss"] + totals["container_memory_cache"]
+    assert used < totals["node_memory_MemTotal_bytes"] - totals["node_memory_MemFree_bytes"]
     assert totals["container_memory_usage_bytes"] == used
     assert totals["container_memory_working_set_bytes"] == used - totals["node_memory_Inactive_file_bytes"]
     assert totals["container_fs_usage_bytes /dev/vda"] < totals["container_fs_limit_bytes /dev/vda"]

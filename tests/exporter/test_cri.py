@@ -77,6 +77,41 @@ def test_a_status_as_containerd_sends_it() -> None:
     assert decoded.details == Details(42, "a-b.slice:cri-containerd:x", "", Limits(64, 0, 0, 0, 50_000, 100_000))
 
 
+def encode_status(info: dict[str, object], *, image: str, reference: str, linux: bytes = b"") -> bytes:
+    status = wire.encode_bytes(8, wire.encode_bytes(1, image.encode())) + wire.encode_bytes(9, reference.encode())
+    status += wire.encode_bytes(16, wire.encode_bytes(1, linux)) if linux else b""
+    entry = wire.encode_bytes(1, b"info") + wire.encode_bytes(2, json.dumps(info).encode())
+    return wire.encode_bytes(1, status) + wire.encode_bytes(2, entry)
+
+
+@pytest.mark.parametrize(
+    ("image", "reference", "shown"),
+    [
+        # As containerd answers for an image with a name, and for one that a pod asks for by its digest alone.
+        ("shop.test/app:1", "sha256:6b1a", "shop.test/app:1"),
+        ("sha256:8c2d", "shop.test/app@sha256:8309", "shop.test/app@sha256:8309"),
+        ("sha256:8c2d", "sha256:8c2d", "sha256:8c2d"),
+        ("", "", ""),
+    ],
+)
+def test_the_image_is_named_as_kubelet_names_it(image: str, reference: str, shown: str) -> None:
+    assert cri_messages.decode_status(encode_status({}, image=image, reference=reference)).image == shown
+
+
+@pytest.mark.parametrize(
+    ("linux", "swap"),
+    [
+        (b"", 64),  # containerd 1.6 has no resources in a status
+        (wire.encode_number(4, 64), 64),  # containerd 1.7 has those that kubelet asked for, without its own default
+        (wire.encode_number(4, 64) + wire.encode_number(10, 128), 128),
+    ],
+)
+def test_the_limit_of_memory_and_swap(linux: bytes, swap: int) -> None:
+    info = {"runtimeSpec": {"linux": {"resources": {"memory": {"limit": 64, "swap": 64}}}}}
+    limits = cri_messages.decode_status(encode_status(info, image="", reference="", linux=linux)).details.limits
+    assert (limits.memory, limits.memory_swap) == (64, swap)
+
+
 @pytest.mark.parametrize(
     ("path", "expanded"),
     [

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FOLDER = os.environ.get("DECKWATCH_PEERS")
 LISTS = Path(__file__).with_name("peer_families")
 # The peers, with the minimum number of families in each list.
-PEERS = {"node_exporter": 1200, "cadvisor": 150, "postgres_exporter": 380, "blackbox_exporter": 80}
+PEERS = {"node_exporter": 1200, "cadvisor": 150, "kubelet": 60, "postgres_exporter": 380, "blackbox_exporter": 80}
 UNTESTED = ("value",)
 UNIT = re.compile(r"\b(?:in |number of )(bytes|seconds|milliseconds)\b", re.IGNORECASE)
 ANY_LABELS = frozenset("*")

@@ -64,6 +64,13 @@ def test_a_difference_is_explained_by_functions_with_windows_that_the_engine_eva
     assert compare_results(other, {A: 1.0}, {A: 2.0}, inexact).is_unexplained
 
 
+def test_a_choice_among_equal_values_is_no_difference() -> None:
+    first = replace(QUERY, expr="topk(1, up)")
+    assert compare_results(first, {A: 1.0}, {B: 1.0}, {}).difference == ""
+    assert compare_results(first, {A: 1.0}, {B: 2.0}, {}).is_unexplained
+    assert compare_results(QUERY, {A: 1.0}, {B: 1.0}, {}).is_unexplained
+
+
 def test_external_labels_and_values_that_are_no_number_do_not_count() -> None:
     class Server:
         interval = 1.0
@@ -78,8 +85,9 @@ def test_external_labels_and_values_that_are_no_number_do_not_count() -> None:
             return [{"metric": labels, "value": [at, value]} for labels, value in self.series]
 
     mine = Server(({"instance": "a"}, "1"), ({"instance": "b"}, "NaN"))
-    theirs = Server(({"instance": "a", "cluster": "berlin"}, "1"))
-    [one] = compare_servers(mine, theirs, [QUERY], {"cluster": "berlin"}, {})
+    theirs = {"instance": "a", "cluster": "berlin", "tenant_id": "berlin"}  # the tenant is Thanos'
+    [one] = compare_servers(mine, Server((theirs, "1")), [QUERY], {"cluster": "berlin"}, {})
     assert (one.difference, one.has_data) == ("", True)
-    [one] = compare_servers(mine, theirs, [QUERY], {}, {})
-    assert "lacks 1 of 2 series, such as {instance=a}" in one.difference
+    sites = Server((theirs, "1"), ({**theirs, "cluster": "paris"}, "1"))
+    [one] = compare_servers(mine, sites, [QUERY], {}, {})
+    assert "lacks 1 of 3 series, such as {instance=a}" in one.difference

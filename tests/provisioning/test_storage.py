@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from deckwatch.cli import _project
+from deckwatch.core.known_engines import load_engines
 from deckwatch.core.problems import InvalidInput
 from deckwatch.provisioning import stack
 
@@ -94,7 +95,10 @@ def test_an_agent_has_no_rules_and_the_engine_has_them_in_its_format(tmp_path) -
     assert not {"rule_files", "alerting"} & read_yaml(mimir, "prometheus/prometheus.yml").keys()
     rules = read_yaml(mimir, "mimir/rules/host.yaml")
     plain = read_yaml(mimir, "prometheus/rules/host.yaml")
-    assert rules == {"namespace": "deckwatch_host", **plain}
+    assert rules["namespace"] == "deckwatch_host"
+    assert rules["groups"] == [{"interval": "15s", **group} for group in plain["groups"]]
+    [site] = read_yaml(mimir, "mimir/rules/host_site.yaml")["groups"]
+    assert site["interval"] == "1m"  # its own
     assert {path for path in paths(mimir) if path.startswith("mimir/")} == {
         path.replace("prometheus/", "mimir/", 1)
         for path in paths(mimir)
@@ -104,6 +108,25 @@ def test_an_agent_has_no_rules_and_the_engine_has_them_in_its_format(tmp_path) -
         tmp_path, "{engine: thanos, write: 'http://receive', query: 'http://query', rules: engine, tenant: berlin}"
     )
     assert read_yaml(thanos, "thanos/rules/host.yaml")["groups"][0]["partial_response_strategy"] == "abort"
+
+
+def test_the_engine_has_the_rules_of_dialects_too(tmp_path) -> None:
+    scraped = "scrape: [{service: shop, url: 'http://a:1/metrics', speaks: caddy}]\n"
+    built = build(tmp_path, "{engine: mimir, write: 'http://m', tenant: a, rules: engine}", scraped + HEAD)
+    [group] = read_yaml(built, "mimir/rules/dialects.yaml")["groups"]
+    assert [rule["record"] for rule in group["rules"]] == ["http_requests_total"]
+
+
+def test_mimir_gets_a_large_group_of_a_mixin_in_parts() -> None:
+    rules = [{"record": f"a:{number}", "expr": "up"} for number in range(41)]
+    file = {"groups": [{"name": "node", "interval": "15s", "rules": rules}]}
+    groups = load_engines()["mimir"].write_rules("mixin", file, (3, 0))["groups"]
+    assert [(group["name"], group["interval"], len(group["rules"])) for group in groups] == [
+        ("node", "15s", 20),
+        ("node-2", "15s", 20),
+        ("node-3", "15s", 1),
+    ]
+    assert [rule for group in groups for rule in group["rules"]] == rules
 
 
 @pytest.mark.parametrize(("version", "kept"), [("1.79.5", False), ("1.92", True)])
@@ -154,6 +177,13 @@ def test_sites_that_would_be_mixed_are_warned_of(tmp_path) -> None:
     messages = [one.message for one in built.warnings]
     assert any(message.startswith("series of two sites would be the same ones") for message in messages)
     assert any(message.startswith("rules in the engine read the series of all sites") for message in messages)
+
+
+def test_debians_prometheus_sends_no_tenant(tmp_path) -> None:
+    storage = "{engine: mimir, write: 'http://m', tenant: a}\n  remote_write: [{url: 'http://n', headers: {X-A: b}}]"
+    for version, lines in (("2.42", [4, 5]), ("2.43", [])):
+        built = build(tmp_path, f"{storage}\n  targets: {{prometheus: '{version}'}}")
+        assert [one.place.line for one in built.warnings if "sends no headers" in one.message] == lines
 
 
 def test_a_panel_with_a_function_that_the_engine_lacks_is_an_error(tmp_path) -> None:

@@ -26,12 +26,15 @@ HIDDEN = (
 )
 
 
-def arguments() -> argparse.Namespace:
+def arguments(*more: str) -> argparse.Namespace:
+    """Return the options of the command line; `more` are further ones that have a value."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
     parser.add_argument("--worlds", type=Path, default=Path(__file__).parent, help="the folder to write into")
     for root, usual in (("procfs", "/proc"), ("sysfs", "/sys"), ("rootfs", "/")):
         parser.add_argument(f"--{root}", type=Path, default=Path(usual))
+    for name in more:
+        parser.add_argument(f"--{name}", required=True)
     return parser.parse_args()
 
 

@@ -34,16 +34,7 @@ def main(given: argparse.Namespace) -> None:
     inspects = [client.inspect_container(entry["Id"]) for entry in client.containers(all=True)]
     for data in inspects:
         if pid := data["State"]["Pid"]:
-            for file in ("cgroup", "net/dev"):
-                copy(given.procfs / f"{pid}/{file}", world / f"proc/{pid}/{file}")
-            for disk in (given.sysfs / "dev/block").iterdir():
-                link = world / "sys/dev/block" / disk.name
-                link.parent.mkdir(parents=True, exist_ok=True)
-                if not link.is_symlink():
-                    link.symlink_to(disk.readlink())
-            for folder in (given.sysfs / "fs/cgroup").glob(f"**/*{data['Id']}*/"):
-                for file in FILES:
-                    copy(folder / file, world / "sys" / folder.relative_to(given.sysfs) / file)
+            copy_container(given, data["Id"], pid)
     info, version = client.info(), client.version()
     facts = {
         "version": {"Version": version["Version"]},
@@ -52,6 +43,21 @@ def main(given: argparse.Namespace) -> None:
         "events": [],
     }
     (world / "engine.json").write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def copy_container(given: argparse.Namespace, id_: str, pid: int) -> None:
+    """Copy what the collectors read of a running container."""
+    world = given.worlds / given.name
+    for file in ("cgroup", "net/dev"):
+        copy(given.procfs / f"{pid}/{file}", world / f"proc/{pid}/{file}")
+    for disk in (given.sysfs / "dev/block").iterdir():
+        link = world / "sys/dev/block" / disk.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(disk.readlink())
+    for folder in (given.sysfs / "fs/cgroup").glob(f"**/*{id_}*/"):
+        for file in FILES:
+            copy(folder / file, world / "sys" / folder.relative_to(given.sysfs) / file)
 
 
 def kept(data: dict[str, Any]) -> dict[str, Any]:

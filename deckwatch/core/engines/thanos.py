@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from deckwatch.core.engine import Engine, Version
+from deckwatch.core.engine import Engine, Lack, Version
+
+# Observed on 0.42, which embeds Prometheus 3.9 and cannot enable computed durations and modifiers (docs/decisions/0046)
+_LACKS = (
+    *("end", "fill", "fill_left", "fill_right", "histogram_quantiles", "integral", "max_of", "min_of"),
+    *("range", "start", "start_timestamp", "step"),
+)
 
 
 def write_rules(_topic: str, rule_file: dict[str, Any], _version: Version) -> dict[str, Any]:
@@ -20,7 +26,7 @@ def write_rules(_topic: str, rule_file: dict[str, Any], _version: Version) -> di
 
 ENGINE = Engine(
     title="Thanos",
-    newest="0.41",
+    newest="0.42",
     write_path="/api/v1/receive",
     query_path="",
     separate_query=True,
@@ -29,6 +35,7 @@ ENGINE = Engine(
     tenant_pattern=r"[A-Za-z0-9_.-]+",
     tenant_hint="letters, digits, _, . and -",
     write_rules=write_rules,
-    rules_hint="thanos rule --rule-file='thanos/rules/*.yaml'",
+    syntax_of="3.3",
+    lacks=dict.fromkeys(_LACKS, Lack()),
     experiments="--query.promql-engine=prometheus with --enable-feature=promql-experimental-functions",
 )

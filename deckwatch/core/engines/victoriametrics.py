@@ -56,7 +56,6 @@ ENGINE = Engine(
     query_path="",
     grafana_type="Prometheus",
     write_rules=write_rules,
-    rules_hint="vmalert -rule='victoriametrics/rules/*.yaml'",
     syntax_of="2.53",
     syntax={
         "a name in quotes": "1.117",

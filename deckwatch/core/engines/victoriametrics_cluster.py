@@ -18,5 +18,4 @@ ENGINE = dataclasses.replace(
     tenant_pattern=r"[0-9]{1,10}(:[0-9]{1,10})?",
     tenant_hint="an account such as 7, or an account and a project such as 7:1",
     default_tenant="0",
-    rules_hint="vmalert -rule='victoriametrics-cluster/rules/*.yaml'",
 )
