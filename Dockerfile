@@ -1,4 +1,5 @@
-# Stages: `deckwatch` is the program; the others are applications of examples that it monitors.
+# Stages: `deckwatch` is the program; those after it are applications of examples that it monitors. The classic builder,
+# Debian 12's default, builds every stage before the target.
 FROM python:3.13.9-slim-trixie AS build
 WORKDIR /src
 RUN python -m venv /opt/deckwatch
@@ -16,17 +17,24 @@ COPY provisioning provisioning
 COPY examples examples
 RUN pip install --no-deps --no-build-isolation . && pip uninstall --yes pip
 
-FROM build AS build-shop
-RUN python -m ensurepip
-COPY requirements-dev.lock ./
-RUN python -m pip install --require-hashes --requirement requirements-dev.lock
-
 FROM python:3.13.9-slim-trixie AS runtime
 # The folder is for positions in logs and watermarks of queries: a volume that is mounted there gets its owner.
 RUN useradd --uid 9877 --no-create-home --shell /usr/sbin/nologin deckwatch \
   && install --directory --owner=9877 --group=9877 /var/lib/deckwatch
 ENV PATH=/opt/deckwatch/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 USER 9877:9877
+
+FROM runtime AS deckwatch
+COPY --from=build /opt/deckwatch /opt/deckwatch
+WORKDIR /
+EXPOSE 9877
+ENTRYPOINT ["deckwatch"]
+CMD ["serve", "--listen=:9877"]
+
+FROM build AS build-shop
+RUN python -m ensurepip
+COPY requirements-dev.lock ./
+RUN python -m pip install --require-hashes --requirement requirements-dev.lock
 
 FROM runtime AS shop
 COPY --from=build-shop /opt/deckwatch /opt/deckwatch
@@ -67,9 +75,5 @@ WORKDIR /traces
 EXPOSE 8000
 CMD ["uvicorn", "app:app", "--host", "0.0.0.0", "--port", "8000"]
 
-FROM runtime AS deckwatch
-COPY --from=build /opt/deckwatch /opt/deckwatch
-WORKDIR /
-EXPOSE 9877
-ENTRYPOINT ["deckwatch"]
-CMD ["serve", "--listen=:9877"]
+# The target where none is named.
+FROM deckwatch

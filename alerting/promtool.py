@@ -1,7 +1,9 @@
 """Run promtool's unit tests of generated rules, and report failures at the proof's position in the YAML.
 
 promtool evaluates every rule of a test's rule files at every step. Each alert is therefore tested with a rule file that
-holds nothing but its own rule and the recording rules that it reads, which takes a quarter of the time.
+holds nothing but its own rule and the recording rules that it reads, which takes a quarter of the time. A process tests
+several alerts, since a new one costs as much as a short test; where it fails, each of them is tested again by itself,
+so that a failure, a time limit or a kill concerns one alert.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 GET = "it comes with Prometheus: apt-get install prometheus, or https://prometheus.io/download"
 
 TIMEOUT_SECONDS = 600.0  # for the tests of one alert, which take a second
+
+_BATCHES_PER_PROCESSOR = 6
 
 # promtool allocates at each evaluation: with Go's defaults, its garbage collector takes a fifth of the CPU time. This
 # takes 90 MiB instead of 60. A process for each processor runs at once, so that one thread is enough for each.
@@ -88,24 +92,47 @@ def run(
 
         def test_alert(alert: Alert) -> list[Problem]:
             try:
-                problems = explain(_run_tests(program, slices[alert.name], seconds), alert, recordings)
+                return explain(_run_tests(program, [slices[alert.name]], seconds), alert, recordings)
             except Unfinished as error:
                 place = alert.document.place((*alert.path, "proof"), key=True)
-                problems = [Problem(place, f"{alert.name} was not tested: {error}", error.hint, check="proof")]
-            done(alert.name)
-            return problems
+                return [Problem(place, f"{alert.name} was not tested: {error}", error.hint, check="proof")]
 
-        # The longest first, so that no processor is left alone with it at the end.
-        by_size = sorted(
-            (alert for group in tested for alert in group.alerts),
-            key=lambda alert: -slices[alert.name].stat().st_size,
-        )
+        def test_batch(batch: Sequence[Alert]) -> dict[str, list[Problem]]:
+            found: dict[str, list[Problem]] = {}
+            passed = len(batch) > 1 and _all_pass(program, [slices[alert.name] for alert in batch], seconds)
+            for alert in batch:
+                found[alert.name] = [] if passed else test_alert(alert)
+                done(alert.name)
+            return found
+
+        sizes = {alert.name: slices[alert.name].stat().st_size for group in tested for alert in group.alerts}
+        batches = _batch_alerts([alert for group in tested for alert in group.alerts], sizes)
+        found: dict[str, list[Problem]] = {}
         pool = ThreadPoolExecutor(os.cpu_count())
         try:
-            found = dict(zip((alert.name for alert in by_size), pool.map(test_alert, by_size), strict=True))
+            for problems in pool.map(test_batch, batches):
+                found.update(problems)
         finally:
             pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for all other alerts
     return [_summarize_group(group, recordings, found) for group in tested]
+
+
+def _batch_alerts(alerts: Iterable[Alert], sizes: Mapping[str, int]) -> list[list[Alert]]:
+    """Return alerts in batches whose test files are of about the same size together, the longest tests first.
+
+    Long tests stay alone, and no processor is left with one of them at the end.
+    """
+    ordered = sorted(alerts, key=lambda alert: -sizes[alert.name])
+    limit = sum(sizes.values()) / (_BATCHES_PER_PROCESSOR * (os.cpu_count() or 1))
+    batches: list[list[Alert]] = []
+    size = limit
+    for alert in ordered:
+        if size + sizes[alert.name] > limit:
+            batches.append([])
+            size = 0
+        batches[-1].append(alert)
+        size += sizes[alert.name]
+    return batches
 
 
 def _summarize_group(
@@ -138,10 +165,18 @@ def _check_rules(program: str, files: Sequence[Path], seconds: float) -> None:
         raise DeckwatchError(f"promtool rejects the rules:\n{process.stderr or process.stdout}")
 
 
-def _run_tests(program: str, file: Path, seconds: float) -> str:
-    """Return promtool's output about a test file if it fails, else an empty string; raises Unfinished."""
-    process = run_promtool([program, "test", "rules", str(file)], seconds)
+def _run_tests(program: str, files: Sequence[Path], seconds: float) -> str:
+    """Return promtool's output about test files if one of them fails, else an empty string; raises Unfinished."""
+    process = run_promtool([program, "test", "rules", *map(str, files)], seconds)
     return process.stdout + process.stderr if process.returncode else ""
+
+
+def _all_pass(program: str, files: Sequence[Path], seconds: float) -> bool:
+    """Return whether promtool finishes and no test file fails."""
+    try:
+        return not _run_tests(program, files, seconds)
+    except Unfinished:
+        return False
 
 
 class Unfinished(Exception):

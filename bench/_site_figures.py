@@ -117,8 +117,12 @@ def folder_bytes(folder: Path) -> int:
 
 
 def answers_sheet(engines: Sequence[Engine], plan: Plan) -> Sheet:
-    """Return which queries of the dashboards of hosts and containers, and of all rules, each engine answers."""
+    """Return which queries of the dashboards of hosts and containers, and of all rules, each engine answers.
+
+    The note names those without data or with an error.
+    """
     rows: list[list[str]] = []
+    without: dict[str, list[str]] = {}
     for engine in engines:
         server = SiteServer(engine.url, plan.interval)
         queries = list_queries(engine.built, plan.interval)
@@ -134,9 +138,17 @@ def answers_sheet(engines: Sequence[Engine], plan: Plan) -> Sheet:
             ("rules", [one for one in results if one.query.page.startswith("Rules: ")]),
         ):
             states = [sum(one.status in names for one in chosen) for names in _STATES]
-            slowest = max((one.seconds for one in chosen), default=0.0)
-            rows.append([f"{engine.name}, {kind}", *map(str, states), format_value(1000 * slowest, "ms")])
-    return Sheet("Queries", ("queries", "data", "rightly empty", "no data", "errors", "slowest"), rows)
+            for one in chosen:
+                if not one.is_good:
+                    reason = "" if one.status == "nothing" else f": {one.detail}"
+                    without.setdefault(f"{one.query.page}: {one.query.title}{reason}", []).append(engine.name)
+            slowest = max(chosen, key=lambda one: one.seconds)
+            name = f"{slowest.query.page.removeprefix('Rules: ')}: {slowest.query.title}"
+            time = format_value(1000 * slowest.seconds, "ms")
+            rows.append([f"{engine.name}, {kind}", *map(str, states), f"{time}, {name}"])
+    named = "; ".join(f"{title} ({', '.join(names)})" for title, names in without.items())
+    note = f"without data, or wrong: {named}" if named else "every query has data, or is rightly empty"
+    return Sheet("Queries", ("queries", "data", "rightly empty", "no data", "errors", "slowest"), rows, note)
 
 
 _STATES = (("data",), ("empty", "not watched"), ("nothing",), ("wrong", "error"))

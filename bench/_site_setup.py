@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import urllib.parse
 import urllib.request
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,11 @@ from bench._options import print_progress
 from deckwatch.core import yaml_file
 from deckwatch.core.contract import load_contract
 from deckwatch.core.project import FILE, Project
+from deckwatch.exporter.collectors import host_filesystem
+from deckwatch.exporter.exposition import render_text
+from deckwatch.exporter.sources.mount_table import MountTable
+from deckwatch.exporter.sources.mounts import SpaceQueries
+from deckwatch.exporter.world import World
 from deckwatch.provisioning import stack as builder
 from deckwatch.provisioning.program import Program, find_program, free_port
 from deckwatch.provisioning.write import write_plan
@@ -68,7 +74,7 @@ class Engine:
         return _site_figures.read_common(self.url, plan) | read(self)
 
 
-@contextmanager
+@contextlib.contextmanager
 def serve_pages(folder: Path, plan: Plan) -> Iterator[int]:
     """Serve the pages of all hosts in a process of its own; gives its port."""
     print_progress(f"scraping a host with {plan.per_host} containers …")
@@ -90,7 +96,25 @@ def capture_pages(folder: Path, containers: int) -> dict[str, str]:
                 for _ in range(2):  # the first page has no rates
                     with urllib.request.urlopen(f"{server.url}?{query}", timeout=60) as page:
                         pages[_site_pages.page_key(query)] = page.read().decode()
+        node = _site_pages.page_key(job_query("node"))
+        pages[node] = add_file_systems(tree.folder, pages[node])
     return pages
+
+
+def add_file_systems(folder: Path, page: str) -> str:
+    """Return a page with the captured file systems: the folder of a simulated machine has none to ask for its space."""
+    known = json.loads((_simulated_machine.WORLDS / WORLD / "world.json").read_text())["statvfs"]
+    root = folder / "root"
+
+    def find_space(path: str) -> os.statvfs_result:
+        size, blocks, free, available, files, files_free = known[path.removeprefix(str(root))]
+        return os.statvfs_result((size, size, blocks, free, available, files, files_free, files_free, 0, 255))
+
+    world = World(folder / "proc", folder / "sys", root, docker_host="", statvfs=find_space, device_of=None)
+    with contextlib.closing(world):
+        lines = [line for line in page.splitlines(keepends=True) if "node_filesystem_" not in line]
+        mounted = world.source(SpaceQueries).parse_if_changed(world.source(MountTable).read())
+        return "".join(lines) + render_text(host_filesystem.mount_samples(world, mounted))
 
 
 def job_query(name: str) -> str:

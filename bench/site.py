@@ -2,8 +2,9 @@
 
 A real exporter's pages are served for every host by one process (`bench/_site_pages.py`). A real Prometheus, and a real
 VictoriaMetrics with vmalert, scrape all of them with the generated configuration and evaluate all shipped rules, both
-at the same time. The first half of the run, in which rules look back at little, does not count. `--sizes N` is the
-number of hosts. Programs: prometheus, victoria-metrics and vmalert (`apt-get install victoria-metrics`).
+at the same time; the latter by itself, so that alerts about Prometheus have no data there. The first half of the run,
+in which rules look back at little, does not count. `--sizes N` is the number of hosts. Programs: prometheus,
+victoria-metrics and vmalert (`apt-get install victoria-metrics`).
 """
 
 from __future__ import annotations

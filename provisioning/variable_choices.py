@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 Choice = dict[str, str]  # what Grafana puts into an expression, by variable
 
-_MAX_VALUES = 500  # of a variable with which an expression is still small
+# An expression has a choice up to four times. VictoriaMetrics refuses one of more than 16 KiB (-search.maxQueryLen);
+# with the dashboards' own "All", which is `.+`, it never is.
+_MAX_LENGTH = 2000
 _MAX_TRIES = 10  # values of a variable that permits only one
 
 
@@ -24,7 +26,8 @@ _MAX_TRIES = 10  # values of a variable that permits only one
 class Choices:
     """The choices that the variables of one dashboard offer.
 
-    `offered` has all values of each variable that permits several, `single` some values of each that permits one.
+    `offered` has all values of each variable that permits several, unless they are many; `single` some values of each
+    that permits one.
     """
 
     offered: Choice = field(default_factory=dict)
@@ -37,9 +40,10 @@ class Choices:
         return [{name: texts[number % len(texts)] for name, texts in self.single.items()} for number in range(count)]
 
     def add_values(self, name: str, values: Sequence[str], *, several: bool) -> None:
-        """Add a variable."""
+        """Add a variable, unless a choice of all of its values is too long for an expression."""
         if several:
-            self.offered[name] = format_choice(values, several=True)
+            if len(text := format_choice(values, several=True)) <= _MAX_LENGTH:
+                self.offered[name] = text
         else:
             self.single[name] = [format_choice([value], several=False) for value in values[:_MAX_TRIES]]
 
@@ -66,7 +70,7 @@ def read_choices(prometheus: Prometheus, queries: Sequence[Query]) -> dict[str, 
             except Unreachable:
                 results[expr] = []
         values = query.offer.find_values(results[expr])
-        if 0 < len(values) <= _MAX_VALUES:
+        if values:
             known.add_values(query.offer.name, values, several=query.offer.several)
     return choices
 

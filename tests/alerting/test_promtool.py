@@ -147,6 +147,21 @@ def test_a_promtool_that_is_slow_or_killed_is_one_problem_of_each_alert(
     assert hint in problem.hint
 
 
+def test_alerts_that_pass_share_a_process(*, program, loads, tmp_path, monkeypatch):
+    wrapper, seen = tmp_path / "promtool", tmp_path / "seen"
+    wrapper.write_text(f'#!/bin/sh\necho "$*" >>{seen}\nexec {program} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(promtool.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(promtool, "_BATCHES_PER_PROCESSOR", 1)
+    names = [alert.name for group in loads.groups for alert in group.alerts]
+    assert len(names) > 1
+    promtool.run(loads.groups, loads.bundle.artifacts)
+    runs = [line for line in seen.read_text().splitlines() if line.startswith("test ")]
+    assert len(runs) == 1
+    assert all(runs[0].count(f"/{name}_test.yaml") == 1 for name in names)
+
+
 @pytest.mark.parametrize(("own", "expected"), [({}, "400 1"), ({"GOGC": "50"}, "50 1")])
 def test_promtool_collects_garbage_less_often(*, program, loads, tmp_path, monkeypatch, own, expected):
     wrapper, seen = tmp_path / "promtool", tmp_path / "seen"

@@ -223,7 +223,7 @@ def server(need, tmp_path_factory):
     need("prometheus", get="apt-get install prometheus")
     folder = tmp_path_factory.mktemp("deck")
     none = ("--docker-host", f"tcp://127.0.0.1:{free_port()}")
-    options = {"programs": (EXPORTER, PROMETHEUS), "name": "deck-1", "every": "1s", "ports": {}}
+    options = {"programs": (EXPORTER, PROMETHEUS), "name": "deck-1", "every": "3s", "ports": {}}
     with LocalStack(Project(folder), folder / "state", **options, exporter_arguments=none) as running:
         found = Prometheus(running.url(PROMETHEUS))
         yield found

@@ -50,7 +50,9 @@ def test_everything_belongs_to_root_and_has_one_time(files) -> None:
     assert {(member.uid, member.gid, member.mtime) for member in files.values()} == {(0, 0, EPOCH)}
     modes = {name: member.mode for name, member in files.items() if member.isfile()}
     assert modes["etc/default/deckwatch"] == 0o640
-    assert {name for name, mode in modes.items() if mode & 0o111} == {"usr/bin/deckwatch"}
+    scripts = {name for name in modes if name.endswith(".sh")}
+    assert scripts, "those of examples"
+    assert {name for name, mode in modes.items() if mode & 0o111} == {"usr/bin/deckwatch", *scripts}
 
 
 def test_the_package_has_all_that_people_expect(package, files) -> None:

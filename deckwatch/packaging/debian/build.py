@@ -156,7 +156,8 @@ def _compile_modules(root: Path, python_version: str) -> None:
 def _set_modes_and_times(root: Path, epoch: int) -> None:
     for path in [*root.rglob("*"), root]:
         name = str(path.relative_to(root))
-        is_program = path.is_dir() or name == PROGRAM or (path.parent.name == "DEBIAN" and path.name in _SCRIPTS)
+        is_script = path.suffix == ".sh" or (path.parent.name == "DEBIAN" and path.name in _SCRIPTS)
+        is_program = path.is_dir() or name == PROGRAM or is_script
         path.chmod(_SECRET_MODE if name == "etc/default/deckwatch" else 0o755 if is_program else 0o644)
         os.utime(path, (epoch, epoch))
 
