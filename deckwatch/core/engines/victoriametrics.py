@@ -1,6 +1,6 @@
 """VictoriaMetrics, single node: MetricsQL, no tenants, rules by vmalert.
 
-What it lacks and what differs was observed on 1.79.5, 1.148.0 and 1.151.0 (docs/decisions/0046); its own list of differences:
+What it lacks and what differs was observed on 1.79.5, 1.148.0 and 1.151.0 (docs/decisions/0046); its own list:
 https://docs.victoriametrics.com/victoriametrics/metricsql/.
 """
 
