@@ -47,11 +47,11 @@ _WORDS: dict[str, bool | None] = {
 }
 _NUMBER_STARTS = frozenset("-+.0123456789")
 _INT = re.compile(r"[-+]?[0-9]+\Z")
-_OCTAL = re.compile(r"0o[0-7]+\Z")
-_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
+_OCTAL_OR_HEX = re.compile(r"(0o[0-7]+|0x[0-9a-fA-F]+)\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\w", re.MULTILINE)
+_WHOLE = range(-(2**63), 2**64)  # JSON encoders refuse others; Jsonnet has only floats
 _MAX_DIGITS = 300
 _MAX_NODES = 200_000  # nested aliases may grow without bound ("billion laughs")
 
@@ -292,8 +292,8 @@ def parse_scalar(text: str) -> Any:
     if text[0] not in _NUMBER_STARTS or len(text) > _MAX_DIGITS:
         return text  # no key takes a number of so many digits, and Python refuses to convert it
     if _INT.match(text):
-        return int(text)
-    if _OCTAL.match(text) or _HEX.match(text):
+        return number if (number := int(text)) in _WHOLE else float(number)
+    if _OCTAL_OR_HEX.match(text) and int(text, 0) in _WHOLE:
         return int(text, 0)
     if _FLOAT.match(text):
         return float(text)

@@ -237,7 +237,10 @@ def test_what_would_stop_a_server_is_an_error(build, tmp_path, name, text, wante
 WORDS = ("title", "uid", "panels", "targets", "expr", "rows", "templating", "list", "current", "value", "type", "name")
 FIELDS = (*WORDS, "__inputs", "pluginId", "datasource", "rules", "record", "alert", "spec")
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.sampled_from(("a", "up", "rate(", "datasource", "prometheus", "")),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.sampled_from(("a", "up", "rate(", "datasource", "prometheus", "")),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5),
     max_leaves=20,
 )
