@@ -21,7 +21,7 @@ from deckwatch.provisioning.write import write_plan
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 GET = "apt-get install prometheus prometheus-alertmanager"
-SECONDS = 90  # of waiting; a machine that does nothing else needs twenty
+SECONDS = 240  # of waiting; a machine that does nothing else needs twenty
 PROJECT = """\
 hosts: [{{name: web-1, address: '127.0.0.1:{exporter}'}}]  # nothing listens there
 build:
