@@ -87,7 +87,8 @@ def test_writers_of_one_folder_wait_for_each_other(tmp_path) -> None:
 
 def test_a_locked_folder_is_a_sentence(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(prom_file, "_LOCK_SECONDS", 0.05)
-    holder = subprocess.Popen(["flock", str(tmp_path), "sh", "-c", "echo held; exec sleep 60"], stdout=subprocess.PIPE)
+    command = ["flock", "--no-fork", str(tmp_path), "sh", "-c", "echo held; exec sleep 60"]  # no child that outlives it
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert holder.stdout is not None
         holder.stdout.readline()
