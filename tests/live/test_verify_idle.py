@@ -39,11 +39,14 @@ def start_stack(folder, text, *, port=0):
 
 
 def verify(stack):
-    """Return exit code and messages, the verdict on each page, and the whole output."""
+    """Return exit code and messages, the verdict on each page, and the whole output.
+
+    The first evaluation of rules with an interval of a minute may come before what they read has been recorded.
+    """
     argv = [DECKWATCH, "--project", stack.project.folder, "verify", "--prometheus", stack.url(PROMETHEUS)]
     environment = {**os.environ, "COLUMNS": "120"}
     ran = subprocess.run(
-        [*argv, "--timeout", "60"], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [*argv, "--timeout", "150"], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     verdicts = re.findall(r"^ (\S.*?)  .*\d s +(good|faulty|not watched) *$", ran.stdout, re.MULTILINE)
     return (ran.returncode, ran.stderr), dict(verdicts), ran.stdout + ran.stderr
