@@ -192,13 +192,13 @@ def test_queries_of_kubernetes_mixin_give_the_same_on_both_pages(node, traffic, 
     config = CONFIG.format(ours=exporter.url.removeprefix("http://"), theirs=node.url.removeprefix("http://"))
     prometheus = remembering([('up{job="past"}', [(time.time() - 3600, 1.0)])], config)
 
-    def answer(expr: str, job: str) -> dict:
+    def read_answers(expr: str, job: str) -> dict:
         answers = prometheus.query(expr.replace("$job", f'job="{job}"'))
         named = {tuple(dict(labels).get(key, "") for key in NAMES): value for labels, value in answers.items()}
         return {names: value for names, value in named.items() if names[1] in PODS}
 
     def find_difference(name: str, expr: str):
-        ours, theirs = answer(expr, "cadvisor"), answer(expr, "kubelet")
+        ours, theirs = read_answers(expr, "cadvisor"), read_answers(expr, "kubelet")
         if name.startswith(("receive_", "transmit_")):
             assert theirs.pop(("shop", NODE_NETWORK, ""), None) is not None or not theirs  # the node's, not the pod's
         if name in RATES:  # of an idle group kubelet has two samples in 30 s, too few for a rate

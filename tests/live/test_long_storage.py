@@ -84,7 +84,7 @@ def read_data_source(bundle):
     return source["url"], headers
 
 
-def ask(client, expr):
+def query_series(client, expr):
     """Return the series of an expression now."""
     return client.get("/api/v1/query", query=expr)["data"]["result"]
 
@@ -97,10 +97,10 @@ def test_an_engine_stores_answers_and_alerts(name, start_engine, alertmanager, s
     bundle, _ = start_site(engine=name, write=engine.write, query=engine.query, rules="engine", **tenant, **version)
     url, headers = read_data_source(bundle)
     with Client(url, headers=headers) as grafana:
-        eventually(lambda: ask(grafana, 'up{job="node", cluster="berlin"}'), SECONDS)
+        eventually(lambda: query_series(grafana, 'up{job="node", cluster="berlin"}'), SECONDS)
         ruler = engine.load_rules(bundle / name / "rules", alertmanager.base)
         firing = 'ALERTS{alertname="TargetDown", alertstate="firing", job="node"}'
-        eventually(lambda: ask(grafana, firing), SECONDS)
+        eventually(lambda: query_series(grafana, firing), SECONDS)
     with Client(ruler, headers=headers) as client:
         groups = client.get("/api/v1/rules")["data"]["groups"]
     assert len(groups) == len(list((bundle / name / "rules").glob("*.yaml")))
