@@ -100,7 +100,7 @@ def test_it_serves_and_exits_cleanly(start, number):
     assert fetch_text(f"{address}/healthz") == "ok\n"
     seconds, log = stop_process(process, number)
     assert process.returncode == 0
-    assert seconds < 2
+    assert seconds < 5
     assert "Traceback" not in log
 
 
@@ -149,7 +149,7 @@ def test_a_hanging_source_does_not_delay_shutdown(start, tmp_path):
         fetch_text(f"{address}/metrics?collect[]=host")
         seconds, _ = stop_process(process)
     assert process.returncode == 0
-    assert seconds < 4
+    assert seconds < 8
 
 
 def test_a_port_in_use_is_reported_in_one_sentence(tmp_path):

@@ -52,9 +52,7 @@ def test_a_call_that_hangs_is_not_repeated_and_holds_up_no_other(release):
         await asyncio.gather(*(expect(TimeoutError, str(number)) for number in range(20)))
         await asyncio.gather(*(expect(StillRunning, str(number)) for number in range(20)))
         assert len(started) <= 20
-        begun = time.monotonic()
-        assert await calls.run_call("other", lambda: 7, 5) == 7
-        assert time.monotonic() - begun < 1
+        assert await calls.run_call("other", lambda: 7, 5) == 7  # TimeoutError, if it waited for those that hang
         release.set()
         assert await calls.run_call("0", lambda: 8, 5) == 8, "the one before has ended"
 

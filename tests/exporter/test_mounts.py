@@ -54,7 +54,7 @@ def test_usage_or_the_reason_for_its_absence(space: SpaceQueries) -> None:
     assert isinstance(answers["/denied"], PermissionError)
 
 
-def test_stuck_mounts_cost_the_timeout_only_once(space: SpaceQueries, server: Server) -> None:
+def test_stuck_mounts_cost_the_timeout_only_once(space: SpaceQueries, server: Server, measure_wait) -> None:
     points = ["/nfs/1", "/a", "/nfs/2", "/nfs/3", "/b"]
     start = time.monotonic()
     answers = space.query_space(points)
@@ -64,10 +64,9 @@ def test_stuck_mounts_cost_the_timeout_only_once(space: SpaceQueries, server: Se
     assert answers["/a"] == answers["/b"] == FULL
 
     server.calls.clear()
-    start = time.monotonic()
+    assert measure_wait(lambda: space.query_space(points)) < 0.3  # nothing waits for them again
     assert space.query_space(points).keys() == set(points)
-    assert time.monotonic() - start < 0.3  # nothing waits for them again
-    assert sorted(server.calls) == ["/a", "/b"]
+    assert set(server.calls) == {"/a", "/b"}
 
 
 def test_a_recovered_mount_is_queried_again(space: SpaceQueries, server: Server) -> None:

@@ -92,7 +92,7 @@ def test_a_stuck_collector_is_reported_and_the_others_are_served_in_time(scraper
     for scrapes in (1, 2, 3):
         start = time.monotonic()
         stuck, well = scraper.scrape(seconds=0.2)
-        assert time.monotonic() - start < 0.6
+        assert time.monotonic() - start < 5  # the collector waits for twice as long
         assert (stuck.error, values(stuck)) == ("Timeout", [])
         assert values(well) == [7]
         assert scraper.records["stuck", ""].timeouts.total() == scrapes
@@ -115,15 +115,14 @@ def test_a_late_scrape_gets_a_fresh_reading(scraper_of, monkeypatch):
 
 
 def test_slow_collectors_run_in_parallel(scraper_of):
+    together = threading.Barrier(10, timeout=10)
+
     def slow(_world: World) -> Iterator[Sample]:
-        time.sleep(0.2)
+        together.wait()  # BrokenBarrierError, if they run one after another
         yield VALUE(1)
 
     scraper = scraper_of(*(make_collector(f"slow{number}", slow) for number in range(10)))
-    scraper.scrape()  # starts the threads
-    start = time.monotonic()
-    assert all(outcome.success for outcome in scraper.scrape())
-    assert time.monotonic() - start < 1.0
+    assert all(outcome.success for outcome in scraper.scrape(seconds=20))
 
 
 def flaky(steps: list) -> Callable[[World], Iterator[Sample]]:

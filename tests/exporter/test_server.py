@@ -206,7 +206,7 @@ def test_a_hanging_collector_does_not_delay_the_page():
         stack.callback(release.set)
         start = time.monotonic()
         response = client.get("/metrics", headers={"x-prometheus-scrape-timeout-seconds": "1"})
-        assert time.monotonic() - start < 1.0
+        assert time.monotonic() - start < 5  # the collector waits for 30 seconds
         assert names(response) == {"cpu"}
         assert 'deckwatch_collector_success{collector="app_hang"} 0' in response.text
         assert 'deckwatch_collector_timeouts_total{collector="app_hang"} 1' in response.text
@@ -378,7 +378,7 @@ def test_idle_connections_over_the_limit_are_closed(monkeypatch):
         dawdlers = [stack.enter_context(dial(client, b"GET / HTTP/1.1\r\nX: ")) for _ in range(30)]
         start = time.monotonic()
         assert names(client.get("/metrics")) == {"cpu"}
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < connection.HEADER_SECONDS / 2
         assert is_cut(dawdlers[0])
 
 
