@@ -135,12 +135,14 @@ def _list_model_kpis(model: StrictMapping) -> Iterator[Kpi]:
         look = _find_look(panel, as_text(target.get("refId")), name)
         limits = as_objects(as_object(look.get("thresholds")).get("steps"))
         decimals = look.get("decimals")
+        shown_name = legend if name else f"{panel_title} {legend}"
+        option = _name_option(model, as_text(target["expr"]))
         yield Kpi(
             as_text(model.get("title")),
             as_text(model.get("uid")),
             panel_title,
             replace_variables(as_text(target["expr"]), known.get),
-            legend if name else f"{panel_title} {legend}",
+            f"{option}: {shown_name}" if option else shown_name,
             as_text(look.get("unit")),
             decimals if isinstance(decimals, int) else None,
             [(_parse_limit(step.get("value")), as_text(step.get("color"))) for step in limits],
@@ -158,6 +160,18 @@ def _choose_targets(model: StrictMapping) -> list[tuple[StrictObject, StrictObje
 def _is_promql(panel: StrictMapping, target: StrictMapping) -> bool:
     source = as_object(target.get("datasource")) or as_object(panel.get("datasource"))
     return bool(target.get("expr")) and source.get("type", "prometheus") == "prometheus"
+
+
+def _name_option(model: StrictMapping, expr: str) -> str:
+    """Return the option that is chosen in a query, such as which measurement's average it is; '' if none is."""
+    texts = {
+        as_text(variable["name"]): as_text(as_object(variable.get("current")).get("text"))
+        for variable in list_variables(model)
+        if variable.get("type") == "custom" and isinstance(as_object(variable.get("current")).get("text"), str)
+    }
+    names: dict[str, None] = {}
+    replace_variables(expr, names.setdefault)
+    return ", ".join(texts[name] for name in names if texts.get(name))
 
 
 def _named_values(model: StrictMapping) -> Iterator[tuple[str, str]]:

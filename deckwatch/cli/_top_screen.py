@@ -19,11 +19,11 @@ from deckwatch.exporter.live.text import (
     MEASURING,
     UNKNOWN,
     format_bytes,
+    format_compared,
     format_number,
     format_seconds,
     format_share,
     format_traffic,
-    format_value,
 )
 from deckwatch.exporter.live.tiles import list_tiles
 
@@ -106,7 +106,8 @@ def render_lines(board: Board, rules: Rules, order: str, width: int, *, has_colo
 def _problem_cells(problem: Problem) -> tuple[Cell, ...]:
     level = "late" if problem.pending or problem.severity in ("warning", "info") else "bad"
     word = {">": "above", "<": "below"}.get(problem.operator)
-    limit = f" {format_value(problem.value, problem.unit)}, {word} {format_value(problem.limit, problem.unit)}"
+    value, threshold = format_compared(problem.value, problem.limit, problem.unit)
+    limit = f" {value}, {word} {threshold}"
     state = "pending" if problem.pending else problem.severity
     subject = f"{problem.subject}: " if problem.subject else ""
     return (f"{state:<9}", level), (f"{subject}{problem.summary}{limit if word else ''}", "")

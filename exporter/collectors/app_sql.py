@@ -86,7 +86,8 @@ class SqlQuery(_measured.Measured):
         table = SeriesTable(self._max_series)
         rows = self._read_rows(table) if self._counter is None else self._count_rows(table, self._counter)
         about = [DURATION(time.monotonic() - started, self.name), ROWS(rows, self.name)]
-        return table, [*about, MAY_WRITE(int(bool(self._database.excess)), self.name)]
+        excess = self._database.excess
+        return table, [*about, *([] if excess is None else [MAY_WRITE(int(bool(excess)), self.name)])]
 
     def _read_rows(self, table: SeriesTable) -> int:
         """Add the series of all rows, and return how many rows there are; raises SourceFailure and NoData."""

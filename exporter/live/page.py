@@ -18,7 +18,7 @@ from deckwatch.exporter.durations import format_age
 from deckwatch.exporter.live import bell
 from deckwatch.exporter.live.page_tables import render_tables, value_tag
 from deckwatch.exporter.live.sparkline import render_sparkline
-from deckwatch.exporter.live.text import format_value
+from deckwatch.exporter.live.text import format_compared
 from deckwatch.exporter.live.tiles import list_tiles
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def _describe_limit(problem: Problem) -> str:
     word = {">": "above", "<": "below"}.get(problem.operator)
     if word is None:
         return ""
-    return f"{format_value(problem.value, problem.unit)}, {word} {format_value(problem.limit, problem.unit)}"
+    value, limit = format_compared(problem.value, problem.limit, problem.unit)
+    return f"{value}, {word} {limit}"
 
 
 def _render_tile(tile: Tile, points: list[float | None]) -> str:

@@ -222,12 +222,8 @@ def _overall_verdict(problems: list[Problem], collectors: tuple[Tone, str]) -> t
     if blind:
         return tone, blind
     if problems:
-        conditions = (
-            "A condition holds, but not for long enough"
-            if len(problems) == 1
-            else "Conditions hold, but none for long enough"
-        )
-        return "late", f"{conditions} for an alert"
+        several = f"{len(problems)} conditions hold, not yet alerts"
+        return "late", several if len(problems) > 1 else "1 condition holds, not yet an alert"
     return ("none", reading) if tone == "none" else ("good", "Nothing is wrong")
 
 

@@ -62,3 +62,11 @@ def format_value(value: float, unit: str) -> str:
             return format_seconds(value)
         case _:
             return format_number(value)
+
+
+def format_compared(value: float, limit: float, unit: str) -> tuple[str, str]:
+    """Return a value and its limit; a share has one more decimal where both would read the same (90.2 %, not 90 %)."""
+    shown, shown_limit = format_value(value, unit), format_value(limit, unit)
+    if unit == "ratio" and shown == shown_limit and value != limit:
+        shown = f"{value * 100:.1f} %"
+    return shown, shown_limit

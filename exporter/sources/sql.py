@@ -40,8 +40,8 @@ class Database(Protocol):
         """Run a query that changes nothing, and return at most `max_rows` rows; raises SourceFailure."""
 
     @property
-    def excess(self) -> str:
-        """What the role may do besides reading, in a few words; empty if nothing is known."""
+    def excess(self) -> str | None:
+        """What the role may do besides reading, in a few words; empty if nothing, None while that is not known."""
 
     def close(self) -> None:
         """Close the connections that are not in use."""

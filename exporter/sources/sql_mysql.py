@@ -6,6 +6,7 @@ A result is not buffered: a connection whose rows were not all fetched is closed
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -58,12 +59,13 @@ class MysqlDatabase:
     def __init__(self, entry: Mapping[str, Any]) -> None:
         self._entry = entry
         self._sessions: SessionPool[Any] = SessionPool(self)
-        self._excess = ""
+        self._excess: str | None = None
         self._grants_at = 0.0
+        self._grants_lock = threading.Lock()
 
     @property
-    def excess(self) -> str:
-        """What the role may do besides reading."""
+    def excess(self) -> str | None:
+        """What the role may do besides reading; None while that is not known."""
         return self._excess
 
     def read_rows(self, query: Query) -> Rows:
@@ -132,15 +134,16 @@ class MysqlDatabase:
 
     def _refresh_grants(self, connection: Any) -> None:
         """Look what the role may do, if that is long ago."""
-        if self._grants_at and time.monotonic() - self._grants_at < _GRANTS_SECONDS:
-            return
-        self._grants_at = time.monotonic()
-        with connection.cursor() as cursor:
-            cursor.execute("SHOW GRANTS")
-            found = {privilege for (text, *_) in cursor.fetchall() for privilege in list_privileges(text)}
-        excess = sorted(found - _READING_GRANTS)
-        others = f" and {len(excess) - 1} more" if excess[1:] else ""
-        self._excess = f"has the privilege {excess[0]}{others}" if excess else ""
+        with self._grants_lock:  # a query that ends during the look waits for it, rather than be shown without grants
+            if self._grants_at and time.monotonic() - self._grants_at < _GRANTS_SECONDS:
+                return
+            self._grants_at = time.monotonic()
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW GRANTS")
+                found = {privilege for (text, *_) in cursor.fetchall() for privilege in list_privileges(text)}
+            excess = sorted(found - _READING_GRANTS)
+            others = f" and {len(excess) - 1} more" if excess[1:] else ""
+            self._excess = f"has the privilege {excess[0]}{others}" if excess else ""
 
 
 def list_privileges(grant: str) -> list[str]:

@@ -6,6 +6,7 @@ The role, the connection string and the limits are those of the server; the data
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from deckwatch.exporter.sources.postgres_dsn import ServerDown
 from deckwatch.exporter.sources.postgres_failures import LOST, NO_STATEMENT
 from deckwatch.exporter.sources.source_failures import (
     DatabaseDown,
+    NotANumber,
     QueryFailed,
     QueryRefused,
     QueryTimeout,
@@ -56,12 +58,13 @@ class PostgresDatabase:
         self._server = server
         self._name = name
         self._sessions: SessionPool[Link] = SessionPool(self)
-        self._excess = ""
+        self._excess: str | None = None
         self._rights_at = 0.0
+        self._rights_lock = threading.Lock()
 
     @property
-    def excess(self) -> str:
-        """What the role may do besides reading."""
+    def excess(self) -> str | None:
+        """What the role may do besides reading; None while that is not known."""
         return self._excess
 
     def read_rows(self, query: Query) -> Rows:
@@ -115,13 +118,14 @@ class PostgresDatabase:
 
     def _refresh_rights(self, link: Link) -> None:
         """Look what the role may do, if that is long ago; a server that refuses this answers queries all the same."""
-        if time.monotonic() - self._rights_at < _RIGHTS_SECONDS and self._rights_at:
-            return
-        self._rights_at = time.monotonic()
-        with contextlib.suppress(SourceFailure):
-            ((tables, is_superuser),) = self._run_statement(link, Query(_WRITABLE, _RIGHTS_QUERY_SECONDS, 1)).rows
-            tables_text = f"may write to {tables} table{'' if tables == 1 else 's'}" if tables else ""
-            self._excess = "is a superuser" if is_superuser else tables_text
+        with self._rights_lock:  # a query that ends during the look waits for it, rather than be shown without rights
+            if time.monotonic() - self._rights_at < _RIGHTS_SECONDS and self._rights_at:
+                return
+            with contextlib.suppress(SourceFailure):
+                ((tables, is_superuser),) = self._run_statement(link, Query(_WRITABLE, _RIGHTS_QUERY_SECONDS, 1)).rows
+                tables_text = f"may write to {tables} table{'' if tables == 1 else 's'}" if tables else ""
+                self._excess = "is a superuser" if is_superuser else tables_text
+            self._rights_at = time.monotonic()
 
 
 def _explain_error(fault: Any, seconds: float) -> SourceFailure:
@@ -140,4 +144,6 @@ def _explain_error(fault: Any, seconds: float) -> SourceFailure:
         return QueryFailed("another session has locked what it reads")
     if state[:2] in ("42", "0A"):
         return QueryRefused(text)
+    if not state and type(fault).__name__ == "DataError":  # of the driver, for a value such as the time `infinity`
+        return NotANumber("a value has no equivalent in Python, such as an infinite time or a year after 9999")
     return QueryFailed(f"{type(fault).__name__} (SQLSTATE {state})" if state else type(fault).__name__)

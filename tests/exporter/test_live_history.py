@@ -14,7 +14,7 @@ from deckwatch.exporter.live.history import MAX_SERIES, SLOT_SECONDS, SLOTS, His
 from deckwatch.exporter.live.measures import Key
 from deckwatch.exporter.live.reader import BUDGET, LiveReader
 from deckwatch.exporter.live.sparkline import render_sparkline
-from deckwatch.exporter.live.text import format_share
+from deckwatch.exporter.live.text import format_compared, format_share
 from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.world import World
 
@@ -158,3 +158,16 @@ def test_the_history_of_this_machine_costs_less_than_its_share_of_a_core(groups,
     assert spent / reader.interval < 1.25 * BUDGET, f"{spent * 1000:.1f} ms every {reader.interval:.0f} s"
     if not count:
         assert reader.interval == SLOT_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "unit", "shown"),
+    [
+        (0.9018, 0.9, "ratio", ("90.2 %", "90 %")),
+        (0.95, 0.9, "ratio", ("95 %", "90 %")),
+        (0.9, 0.9, "ratio", ("90 %", "90 %")),
+        (2 << 30, 1 << 30, "bytes", ("2.0 GiB", "1.0 GiB")),
+    ],
+)
+def test_a_value_beyond_its_limit_reads_as_another_value(value, limit, unit, shown) -> None:
+    assert format_compared(value, limit, unit) == shown

@@ -86,6 +86,7 @@ def test_rows_become_series(shop, watch_sources):
         ("SELECT 'NaN'::float8 AS value", "{v: {}}", "NotANumber", "column value is NaN"),
         ("SELECT 'NaN'::numeric AS value", "{v: {}}", "NotANumber", "column value is NaN"),
         ("SELECT NULL::int AS value", "{v: {}}", "NotANumber", "nothing (NULL)"),
+        ("SELECT timestamptz 'infinity' AS value", "{v: {}}", "NotANumber", "such as an infinite time"),
         ("SELECT max(finished_at) AS value FROM orders WHERE id > 9", "{v: {}}", "NotANumber", "nothing (NULL)"),
         ("SELECT totl AS value FROM orders", "{v: {}}", "QueryRefused", 'column \\"totl\\" does not exist'),
         (
@@ -157,11 +158,21 @@ def test_two_statements_are_refused_by_the_server_too(shop, watch_sources, monke
 def test_a_role_that_may_write_is_reported_and_no_error(shop, watch_sources, grant, text):
     shop.sql("GRANT USAGE ON SCHEMA public TO deckwatch", "shop")
     shop.sql(grant, "shop")
-    watched = watch_sources(block(shop, query("SELECT count(*) AS value FROM orders")))
+    queries = [query("SELECT 1 AS value", f"{{shop_{name}: {{}}}}", name=name) for name in "qrst"]
+    watched = watch_sources(block(shop, *queries))
     page = watched.settled()
-    assert page['deckwatch_sql_role_may_write{query="q"}'] == 1
+    assert [page[f'deckwatch_sql_role_may_write{{query="{name}"}}'] for name in "qrst"] == [1, 1, 1, 1]
     assert not watched.errors()
     assert f"ok; its role {text}" in status_page.render_index(watched.scraper)
+
+
+def test_a_role_whose_rights_cannot_be_read_has_no_figure_of_them(shop, watch_sources):
+    shop.sql("REVOKE SELECT ON pg_roles FROM PUBLIC", "shop")
+    watched = watch_sources(block(shop, query("SELECT 1 AS value")))
+    page = watched.settled()
+    assert page["shop_value"] == 1
+    assert 'deckwatch_sql_role_may_write{query="q"}' not in page
+    assert not watched.errors()
 
 
 def test_a_locked_table_delays_only_its_query_and_holds_up_nobody(shop, watch_sources, eventually):

@@ -9,7 +9,7 @@ import pytest
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning import kpi_page
 from deckwatch.provisioning.kpi_format import draw_sparkline, format_part, format_reading, format_value
-from deckwatch.provisioning.kpis import POINTS, Kpi, Reading, System, _spread_values
+from deckwatch.provisioning.kpis import POINTS, Kpi, Reading, System, _list_model_kpis, _spread_values
 
 STEPS = [(-math.inf, "#009E73"), (0.8, "#E69F00"), (0.95, "red")]
 KPI = Kpi("Host", "host", "In use", "x", "CPU", "percentunit", None, STEPS, {"-1": ("unknown", "#73767e")})
@@ -67,6 +67,15 @@ def test_the_worst_series_of_each_figure_is_the_one_with_the_most_serious_colour
     other = Kpi("Host", "host", "Hosts", "y", "Hosts")
     readings = [Reading(KPI, "a", 0.3), Reading(KPI, "b", 0.97), Reading(KPI, "c", 0.9), Reading(other, "d", 2)]
     assert [each.name for each in System("Host", "host", readings).worst_readings()] == ["b", "d"]
+
+
+def test_a_figure_whose_measurement_is_chosen_says_which():
+    chosen = {"name": "metric", "type": "custom", "current": {"text": "Memory", "value": "used"}}
+    other = {"name": "step", "type": "custom", "current": {"text": "Finest", "value": "1s"}}
+    targets = [{"refId": "A", "expr": 'avg({__name__="$metric"})', "legendFormat": "Average {{host}}"}]
+    targets += [{"refId": "B", "expr": "up", "legendFormat": "Up"}]
+    model = {"panels": [{"type": "stat", "targets": targets}], "templating": {"list": [chosen, other]}}
+    assert [kpi.legend for kpi in _list_model_kpis(model)] == ["Memory: Average {{host}}", "Up"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
 
 MAX_SERIES = 12  # of a key figure that are shown
-_MIN_NAME_WIDTH, _PIPED_WIDTH = 12, 100
+_MIN_NAME_WIDTH, _PIPED_WIDTH = 12, 80  # fits a mail
 _COLORS = {"good": "green", "warning": "yellow", "bad": "red"}
 _MARKS = {"good": "ok", "warning": "warning", "bad": "critical", "none": ""}
 

@@ -80,8 +80,9 @@ def _list_findings(context: Context, firings: Sequence[Firing]) -> list[Finding]
     if bands:
         seconds = sum(band.end - band.start for band in bands)
         critical = [firing for firing in firings if firing.labels.get("severity") == "critical"]
-        names = ", ".join(sorted({firing.name for firing in critical}))
-        findings.append(Finding(f"A critical alert fired for {format_seconds(seconds)}: {names}.", "bad"))
+        names = sorted({firing.name for firing in critical})
+        subject = "Critical alerts" if len(names) > 1 else "A critical alert"
+        findings.append(Finding(f"{subject} fired for {format_seconds(seconds)}: {', '.join(names)}.", "bad"))
     still = sorted({firing.name for firing in firings if firing.is_firing})
     if still:
         findings.append(Finding(f"Still firing at the end: {', '.join(still)}.", "warning"))
