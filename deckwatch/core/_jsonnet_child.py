@@ -1,8 +1,8 @@
 """The child process that evaluates Jsonnet; it imports no other module of deckwatch, to start in a few milliseconds.
 
 Messages in both directions are prefixed with their length in 8 bytes. The parent sends JSON: first the settings
-{engine, folders, memory}, then programs {snippet, arguments}. Each program is answered by V and the value as JSON, by
-T and a JSON string that contains it, or by E and the error message.
+{engine, packages, folders, memory}, then programs {snippet, arguments}. Each program is answered by V and the value as
+JSON, by T and a JSON string that contains it, or by E and the error message.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (settings["memory"], settings["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     folders = {name: Path(path) for name, path in settings["folders"].items()}
+    sys.path.extend(settings["packages"])
     evaluate, as_bytes = _load_engine(settings["engine"])
 
     def read_import(base: str, name: str) -> tuple[str, Any]:

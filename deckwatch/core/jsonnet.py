@@ -6,6 +6,7 @@ both engines, and they hold the interpreter lock throughout. The child serves im
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import selectors
 import subprocess
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Engine = Literal["rjsonnet", "jsonnet"]
 ENGINES: tuple[Engine, ...] = ("rjsonnet", "jsonnet")
+_MODULES: dict[Engine, str] = {"rjsonnet": "rjsonnet", "jsonnet": "_jsonnet"}
 
 _MEMORY_BYTES = 2 << 30
 _SECONDS = 60.0
@@ -84,7 +86,8 @@ class Renderer:
             stderr=subprocess.DEVNULL,
             env=environment,
         )
-        self._send_message({"engine": self.engine, "folders": self.folders, "memory": _MEMORY_BYTES})
+        settings = {"engine": self.engine, "folders": self.folders, "memory": _MEMORY_BYTES}
+        self._send_message(settings | {"packages": _find_packages(self.engine)})
         return self._child
 
     def __exit__(self, *_: object) -> None:
@@ -198,6 +201,18 @@ class Renderer:
     def _child_died_error(self) -> JsonnetError:
         self.__exit__()
         return JsonnetError(f"Jsonnet ran out of memory (more than {_MEMORY_BYTES >> 20} MiB) or crashed")
+
+
+def _find_packages(engine: Engine) -> list[str]:
+    """Return the folder on `sys.path` with the engine; empty if it is not installed.
+
+    The child's interpreter does not find it by itself where a script adds it to `sys.path`, as in the Debian package.
+    """
+    spec = importlib.util.find_spec(_MODULES[engine])
+    if spec is None or spec.origin is None:
+        return []
+    module = Path(spec.origin)
+    return [str(module.parents[1] if spec.submodule_search_locations else module.parent)]
 
 
 def _to_json(value: Any) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from deckwatch.core.jsonnet import ENGINES, JsonnetError, Renderer
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=ENGINES)
@@ -78,3 +82,17 @@ def test_a_child_that_has_grown_restarts_itself() -> None:
             largest = max(largest, pages * resource.getpagesize())
     assert len(children) == 1, "the process id stays the same"
     assert largest < 700 << 20
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_may_be_in_a_folder_that_only_a_script_adds(engine) -> None:
+    """As in the Debian package, whose interpreter has no packages of its own."""
+    folders = [str(ROOT), *(each for each in sys.path if each.endswith("site-packages"))]
+    script = (
+        f"import sys; sys.path += {folders}\n"
+        "from deckwatch.core.jsonnet import Renderer\n"
+        f"with Renderer({{}}, engine={engine!r}) as renderer: print(renderer.evaluate('1 + 1'))"
+    )
+    command = [sys._base_executable, "-I", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("2", "")
