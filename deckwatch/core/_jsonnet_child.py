@@ -33,7 +33,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     folders = {name: Path(path) for name, path in settings["folders"].items()}
     sys.path.extend(settings["packages"])
-    evaluate, as_bytes = _load_engine(settings["engine"])
+    try:
+        evaluate, as_bytes = _load_engine(settings["engine"])
+    except ImportError as error:
+        evaluate, as_bytes = _report_missing(f"Jsonnet's engine cannot be loaded: {error}"), False
 
     def read_import(base: str, name: str) -> tuple[str, Any]:
         # For the program itself, base is the working directory in one engine and '' in the other.
@@ -95,6 +98,15 @@ def _load_engine(engine: str) -> tuple[Any, bool]:
         return b"V" + value.encode()
 
     return evaluate_code, True
+
+
+def _report_missing(reason: str) -> Any:
+    """Return a function in place of an engine that is not there, which raises RuntimeError for each program."""
+
+    def raise_reason(*_: object, **_options: object) -> bytes:
+        raise RuntimeError(reason)
+
+    return raise_reason
 
 
 def _normalize_path(parts: list[str]) -> list[str] | None:

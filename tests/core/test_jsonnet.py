@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 
+from deckwatch.core import jsonnet
 from deckwatch.core.jsonnet import ENGINES, JsonnetError, Renderer
 
 ROOT = Path(__file__).parents[2]
@@ -96,3 +98,17 @@ def test_an_engine_may_be_in_a_folder_that_only_a_script_adds(engine) -> None:
     command = [sys._base_executable, "-I", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("2", "")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_that_is_not_installed_is_named(engine) -> None:
+    folders = [str(ROOT), str(Path(orjson.__file__).parents[1])]
+    script = (
+        f"import sys; sys.path += {folders}\n"
+        "from deckwatch.core import jsonnet\n"
+        "jsonnet._find_packages = lambda engine: []\n"
+        f"with jsonnet.Renderer({{}}, engine={engine!r}) as renderer: renderer.evaluate('1 + 1')"
+    )
+    done = subprocess.run([sys._base_executable, "-I", "-c", script], capture_output=True, text=True, check=False)
+    module = jsonnet._MODULES[engine]
+    assert done.stderr.splitlines()[-1].endswith(f"Jsonnet's engine cannot be loaded: No module named '{module}'")
