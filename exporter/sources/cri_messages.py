@@ -20,8 +20,8 @@ POD_NAME, POD_NAMESPACE = "io.kubernetes.pod.name", "io.kubernetes.pod.namespace
 CONTAINER_NAME = "io.kubernetes.container.name"
 
 POD_READY = 0
-CONTAINER_RUNNING = 1
-_CONTAINER_STATES = {0: "created", CONTAINER_RUNNING: "running", 2: "exited"}
+CONTAINER_RUNNING, CONTAINER_EXITED = 1, 2
+_CONTAINER_STATES = {0: "created", CONTAINER_RUNNING: "running", CONTAINER_EXITED: "exited"}
 _UNKNOWN_STATE = "dead"
 _NETWORK_OF_NODE = 2
 _OOM_KILLED = "OOMKilled"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.exporter.sources.container import Limits
 from deckwatch.exporter.sources.container_table import ContainerTable
 from deckwatch.exporter.sources.cri_messages import (
+    CONTAINER_EXITED,
     CONTAINER_RUNNING,
     POD_READY,
     Details,
@@ -34,6 +35,7 @@ class CriTable:
         self.pods: dict[str, Pod] = {}
         self._statuses: dict[str, Status] = {}
         self._pod_ids: dict[str, str] = {}  # by container id
+        self._read_once: set[str] = set()  # of those that have ended
 
     def find_changed_pods(self, listed: Iterable[Listed]) -> list[str]:
         """Return the ids of the pods to inspect, and forget those that are not listed."""
@@ -44,10 +46,12 @@ class CriTable:
     def find_changed_containers(self, listed: Iterable[Listed]) -> list[str]:
         """Return the ids of the containers to inspect, and forget those that are not listed.
 
-        They are the unknown, the changed, and those whose first process was not known yet.
+        They are the unknown, the changed, those whose first process was not known yet, and those that had ended when
+        they were last inspected, once: containerd learns of an OOM kill after the end that it caused.
         """
         entries = {each.id: each for each in listed}
         self._statuses = {id_: status for id_, status in self._statuses.items() if id_ in entries}
+        self._read_once &= entries.keys()
         self._pod_ids = {id_: each.pod_id for id_, each in entries.items()}
         return [id_ for id_, each in entries.items() if self._is_outdated(each)]
 
@@ -55,7 +59,7 @@ class CriTable:
         known = self._statuses.get(listed.id)
         if known is None or known.state != listed.state:
             return True
-        return known.state == CONTAINER_RUNNING and not known.details.pid
+        return listed.id in self._read_once or (known.state == CONTAINER_RUNNING and not known.details.pid)
 
     def put_pod(self, pod: Pod) -> None:
         """Take a pod's status."""
@@ -63,6 +67,10 @@ class CriTable:
 
     def put_container(self, status: Status) -> None:
         """Take a container's status."""
+        known = self._statuses.get(status.id)
+        self._read_once.discard(status.id)
+        if status.state == CONTAINER_EXITED and (known is None or known.state != status.state):
+            self._read_once.add(status.id)
         self._statuses[status.id] = status
 
     def make_snapshot(self, runtime: Runtime, now: float) -> Snapshot:

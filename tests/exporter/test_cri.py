@@ -164,6 +164,15 @@ def test_only_changes_are_asked_for_and_unchanged_containers_are_the_same_object
     assert table.find_changed_containers([Listed(APP.id, 2, POD.id)]) == [APP.id]
 
 
+def test_an_oom_kill_that_the_runtime_learns_of_after_the_end_is_counted() -> None:
+    table, listed = CriTable(0.0), [Listed(APP.id, 2, POD.id)]
+    ended = APP._replace(state=2, reason="Error", exit_code=137, finished=110.0)
+    for container, kills in ((APP, 0), (ended, 0), (ended._replace(reason="OOMKilled"), 1)):
+        assert take(table, [POD], [(POD.id, container)], CONTAINERD).containers[-1].oom_kills == kills
+        assert table.find_changed_containers(listed) == ([] if kills else [APP.id])
+    assert table.find_changed_containers([]) == []
+
+
 def test_an_oom_kill_is_counted_and_stays_after_the_container() -> None:
     table = CriTable(0.0)
     take(table, [POD], [(POD.id, APP)], CONTAINERD)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import subprocess
 import time
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
@@ -30,7 +29,7 @@ NAMES = ("namespace", "pod", "container")
 @pytest.fixture(scope="module")
 def node(kubelet, need):
     """A kubelet with pods that have done their work and wait, and one that uses all of its quota."""
-    pinned = kubelet.cri.pin_image(Path(need("busybox", get=GET_ENGINE)), "deckwatch.test/pinned")
+    pinned = kubelet.cri.pin_image("pinned")
     limits = {"cpu": "200m", "memory": "64Mi"}
     prepare = {"name": "prepare", "image": pinned, "imagePullPolicy": "Never", "command": ["sh", "-c", "exit 0"]}
     kubelet.run_pod(
