@@ -36,8 +36,9 @@ class Engine:
     differs from Prometheus' so much that `check` warns; `inexact` names those whose values differ a little, with why.
     `syntax_of` is the newest Prometheus all of whose syntax it has, "" for every one; `syntax` is newer syntax that it
     has nevertheless, in the words of `promql_versions`, and since when ("": always). `experiments` is the setting
-    without which functions that are experimental in Prometheus are refused, "" where they are not. `write_rules` turns
-    a rule file (topic, content, version) into the engine's.
+    without which functions that are experimental in Prometheus are refused, those in `enabled` excepted, and
+    `range_modifiers` that without which `anchored` and `smoothed` are; "" where they are not. `write_rules` turns a
+    rule file (topic, content, version) into the engine's.
     """
 
     title: str
@@ -57,6 +58,8 @@ class Engine:
     differs: Mapping[str, str] = field(default_factory=dict)
     inexact: Mapping[str, str] = field(default_factory=dict)
     experiments: str = ""
+    enabled: frozenset[str] = frozenset()
+    range_modifiers: str = ""
 
     @property
     def has_tenants(self) -> bool:

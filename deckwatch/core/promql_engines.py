@@ -6,16 +6,17 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deckwatch.core import promql
+from deckwatch.core import promql, promql_parser_text
 from deckwatch.core.known_engines import load_engines
 from deckwatch.core.problems import Problem
 from deckwatch.core.targets import Targets, parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from deckwatch.core.engine import Engine
     from deckwatch.core.problems import Place
+    from deckwatch.core.promql_tokens import Token
     from deckwatch.core.targets import ProgramName
 
 HINT = "build: storage: engine:"
@@ -68,7 +69,7 @@ def function_problem(name: str, targets: Targets, place: Place, *, experimental:
     if name in engine.differs:
         message = f"{name}() differs in {engine.title}: {engine.differs[name]}"
         return Problem(place, message, HINT, check="target", severity="warning")
-    if experimental and engine.experiments:
+    if experimental and engine.experiments and name not in engine.enabled:
         message = f"{name}() is experimental: {engine.title} evaluates it with {engine.experiments}"
         return Problem(place, message, check="target", severity="warning")
     return None
@@ -77,7 +78,10 @@ def function_problem(name: str, targets: Targets, place: Place, *, experimental:
 def engine_problems(
     text: str, targets: Targets, place: Callable[[int], Place], experiments: Collection[str]
 ) -> Iterator[Problem]:
-    """Yield the problems of an expression's functions; `experiments` are those that Prometheus has not enabled."""
+    """Yield the problems of an expression's functions and modifiers of ranges.
+
+    `experiments` are the functions that Prometheus has not enabled.
+    """
     tokens = promql.tokenize(text)
     for index, (token, following) in enumerate(itertools.pairwise(tokens)):
         is_time = index > 0 and tokens[index - 1].text == "@"  # `up @ end()`
@@ -86,3 +90,16 @@ def engine_problems(
             at = place(token.offset)
             if problem := function_problem(name, targets, at, experimental=name in experiments):
                 yield problem
+    yield from _modifier_problems(tokens, targets, place)
+
+
+def _modifier_problems(tokens: Sequence[Token], targets: Targets, place: Callable[[int], Place]) -> Iterator[Problem]:
+    """Yield a warning for each modifier of a range that the engine of these targets does not evaluate by default."""
+    found = find_engine(targets)
+    if found is None or not found[0].range_modifiers:
+        return
+    engine, _ = found
+    for index, token in enumerate(tokens):
+        if promql_parser_text.is_range_modifier(tokens, index):
+            message = f"{token.text} is experimental: {engine.title} evaluates it with {engine.range_modifiers}"
+            yield Problem(place(token.offset), message, check="target", severity="warning")

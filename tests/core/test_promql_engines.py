@@ -65,6 +65,19 @@ def test_a_changed_function_and_one_that_must_be_enabled_are_warnings() -> None:
     assert message == "info() is experimental: Mimir evaluates it with limits: enabled_promql_experimental_functions"
 
 
+@pytest.mark.parametrize("text", ["rate(up[5m] smoothed)", "increase(up[5m] anchored)", "up smoothed"])
+def test_a_modifier_of_a_range_that_must_be_enabled_is_a_warning(text) -> None:
+    word = re.search("smoothed|anchored", text)
+    message = "is experimental: Mimir evaluates it with limits: enabled_promql_extended_range_selectors"
+    assert problems_of(text, "mimir") == [(word.start() + 1, "warning", f"{word[0]} {message}")]
+    assert problems_of("smoothed + anchored", "mimir") == []  # metrics
+
+
+@pytest.mark.parametrize("text", ["double_exponential_smoothing(up[5m], 0.5, 0.5)", "step()", "up - start()"])
+def test_an_experiment_that_the_engine_has_enabled_is_no_problem(text) -> None:
+    assert problems_of(text, "mimir") == []
+
+
 def test_rules_that_prometheus_evaluates_may_use_what_the_engine_lacks() -> None:
     assert problems_of("info(up)", in_rule=True) == []
     assert problems_of("info(up)", in_rule=True, rules=True) != []

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MAX_RULES = 20
 # Observed on the main branch after 3.0.6, which embeds a Prometheus between 3.12 and 3.13 (docs/decisions/0046).
+_ENABLED = ("double_exponential_smoothing", "end", "range", "start", "step")
 _LACKS = ("fill", "fill_left", "fill_right", "integral", "max_of", "min_of", "start_timestamp")
 
 
@@ -45,4 +46,6 @@ ENGINE = Engine(
     syntax_of="3.12",
     lacks=dict.fromkeys(_LACKS, Lack()),
     experiments="limits: enabled_promql_experimental_functions",
+    enabled=frozenset(_ENABLED),
+    range_modifiers="limits: enabled_promql_extended_range_selectors",
 )
