@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bench._site_setup import Engine, Plan
 
 _SCRAPED = "scrape_samples_post_metric_relabeling"
+_RECORDED = 'count({__name__=~".+:.+"})'
 _ABOUT_HOSTS = ('job=~"node|deckwatch"', 'job="cadvisor"')
 _SHOWN = ("Overview", "Host", "Containers")
 _METRIC = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
@@ -39,6 +41,16 @@ class SiteServer(Prometheus):
         return self._known
 
 
+def wait_recorded(url: str, seconds: float) -> None:
+    """Return when an engine has the first results of recording rules, or after some seconds."""
+    deadline = time.monotonic() + seconds
+    with Client(url) as client:
+        while time.monotonic() < deadline:
+            if read_series(client.post("/api/v1/query", data={"query": _RECORDED}), url):
+                return
+            time.sleep(0.5)
+
+
 def read_common(url: str, plan: Plan) -> dict[str, float]:
     """Return the figures that both engines answer to the same queries."""
     with Client(url) as client:
@@ -52,7 +64,7 @@ def read_common(url: str, plan: Plan) -> dict[str, float]:
         fixed = ask('sum(count by (instance) ({__name__!~"container_.+|deckwatch_container_.+", job="cadvisor"}))')
         return {
             "series": ask('count({__name__=~".+"})'),
-            "recorded": ask('count({__name__=~".+:.+"})'),
+            "recorded": ask(_RECORDED),
             "per_host": (by_jobs[0] + fixed) / plan.hosts,
             "per_container": max(by_jobs[1] - fixed, 0.0) / plan.containers,
             "samples": ask(f"sum({_SCRAPED})") / plan.interval,
@@ -144,8 +156,8 @@ def answers_sheet(engines: Sequence[Engine], plan: Plan) -> Sheet:
                     without.setdefault(f"{one.query.page}: {one.query.title}{reason}", []).append(engine.name)
             slowest = max(chosen, key=lambda one: one.seconds)
             name = f"{slowest.query.page.removeprefix('Rules: ')}: {slowest.query.title}"
-            time = format_value(1000 * slowest.seconds, "ms")
-            rows.append([f"{engine.name}, {kind}", *map(str, states), f"{time}, {name}"])
+            duration = format_value(1000 * slowest.seconds, "ms")
+            rows.append([f"{engine.name}, {kind}", *map(str, states), f"{duration}, {name}"])
     named = "; ".join(f"{title} ({', '.join(names)})" for title, names in without.items())
     note = f"without data, or wrong: {named}" if named else "every query has data, or is rightly empty"
     return Sheet("Queries", ("queries", "data", "rightly empty", "no data", "errors", "slowest"), rows, note)

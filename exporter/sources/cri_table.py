@@ -24,6 +24,8 @@ from deckwatch.exporter.sources.docker_snapshot import CRI_DRIVER, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_OOM_KILL_SECONDS = 3.0  # within which a runtime knows whether an end was an OOM kill
+
 
 class CriTable:
     """Containers by id, and the pods that they belong to. Not safe for several threads."""
@@ -35,7 +37,9 @@ class CriTable:
         self.pods: dict[str, Pod] = {}
         self._statuses: dict[str, Status] = {}
         self._pod_ids: dict[str, str] = {}  # by container id
-        self._read_once: set[str] = set()  # of those that have ended
+        self._now = 0.0  # of the newest list
+        self._ended: dict[str, float] = {}  # when a container was first listed as ended, by `now`
+        self._last_looks: set[str] = set()  # of those that have ended, and have been inspected late enough
 
     def find_changed_pods(self, listed: Iterable[Listed]) -> list[str]:
         """Return the ids of the pods to inspect, and forget those that are not listed."""
@@ -43,15 +47,18 @@ class CriTable:
         self.pods = {id_: pod for id_, pod in self.pods.items() if id_ in states}
         return [id_ for id_, state in states.items() if id_ not in self.pods or self.pods[id_].state != state]
 
-    def find_changed_containers(self, listed: Iterable[Listed]) -> list[str]:
-        """Return the ids of the containers to inspect, and forget those that are not listed.
+    def find_changed_containers(self, listed: Iterable[Listed], now: float) -> list[str]:
+        """Return the ids of the containers to inspect, and forget those that are not listed; `now` is in seconds.
 
-        They are the unknown, the changed, those whose first process was not known yet, and those that had ended when
-        they were last inspected, once: containerd learns of an OOM kill after the end that it caused.
+        They are the unknown, the changed, those whose first process was not known yet, and those that ended recently:
+        containerd learns of an OOM kill after the end that it caused.
         """
         entries = {each.id: each for each in listed}
         self._statuses = {id_: status for id_, status in self._statuses.items() if id_ in entries}
-        self._read_once &= entries.keys()
+        ended = [id_ for id_, each in entries.items() if each.state == CONTAINER_EXITED]
+        self._ended = {id_: self._ended.get(id_, now) for id_ in ended}
+        self._last_looks &= self._ended.keys()
+        self._now = now
         self._pod_ids = {id_: each.pod_id for id_, each in entries.items()}
         return [id_ for id_, each in entries.items() if self._is_outdated(each)]
 
@@ -59,7 +66,9 @@ class CriTable:
         known = self._statuses.get(listed.id)
         if known is None or known.state != listed.state:
             return True
-        return listed.id in self._read_once or (known.state == CONTAINER_RUNNING and not known.details.pid)
+        if known.state == CONTAINER_EXITED:
+            return listed.id not in self._last_looks
+        return known.state == CONTAINER_RUNNING and not known.details.pid
 
     def put_pod(self, pod: Pod) -> None:
         """Take a pod's status."""
@@ -67,11 +76,9 @@ class CriTable:
 
     def put_container(self, status: Status) -> None:
         """Take a container's status."""
-        known = self._statuses.get(status.id)
-        self._read_once.discard(status.id)
-        if status.state == CONTAINER_EXITED and (known is None or known.state != status.state):
-            self._read_once.add(status.id)
         self._statuses[status.id] = status
+        if self._now - self._ended.get(status.id, self._now) >= _OOM_KILL_SECONDS:
+            self._last_looks.add(status.id)
 
     def make_snapshot(self, runtime: Runtime, now: float) -> Snapshot:
         """Return the current state; `now` is a time of World.age_clock.
@@ -123,7 +130,7 @@ def load_captured(data: Mapping[str, Any], now: float) -> Snapshot:
         (each["pod_id"], Status(**{**each["status"], "details": _to_details(each["status"]["details"])}))
         for each in data["containers"]
     ]
-    table.find_changed_containers([Listed(status.id, status.state, pod_id) for pod_id, status in statuses])
+    table.find_changed_containers([Listed(status.id, status.state, pod_id) for pod_id, status in statuses], now)
     for _, status in statuses:
         table.put_container(status)
     return table.make_snapshot(Runtime(**data["runtime"]), now)

@@ -65,7 +65,7 @@ class RuntimeWatch(SnapshotWatch):
         deadline = time.monotonic() + _MAX_STATUS_SECONDS
         for id_ in self._table.find_changed_pods(client.list_pods()):
             self._read_status("pod", id_, lambda id_: self._table.put_pod(client.read_pod(id_)), deadline)
-        for id_ in self._table.find_changed_containers(client.list_containers()):
+        for id_ in self._table.find_changed_containers(client.list_containers(), self._age_clock()):
             self._read_status(
                 "container", id_, lambda id_: self._table.put_container(client.read_container(id_)), deadline
             )

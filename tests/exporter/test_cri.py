@@ -38,11 +38,14 @@ DECODERS = (
 )
 
 
-def take(table: CriTable, pods: list[Pod], containers: list[tuple[str, Status]], runtime: Runtime) -> Snapshot:
+def take(
+    table: CriTable, pods: list[Pod], containers: list[tuple[str, Status]], runtime: Runtime, now: float = 0.0
+) -> Snapshot:
     table.find_changed_pods([Listed(pod.id, pod.state) for pod in pods])
     for pod in pods:
         table.put_pod(pod)
-    table.find_changed_containers([Listed(status.id, status.state, pod_id) for pod_id, status in containers])
+    listed = [Listed(status.id, status.state, pod_id) for pod_id, status in containers]
+    table.find_changed_containers(listed, now)
     for _, status in containers:
         table.put_container(status)
     return table.make_snapshot(runtime, 0.0)
@@ -158,19 +161,21 @@ def test_only_changes_are_asked_for_and_unchanged_containers_are_the_same_object
     table = CriTable(0.0)
     before = take(table, [POD], [(POD.id, APP)], CONTAINERD)
     assert table.find_changed_pods([Listed(POD.id, 0)]) == []
-    assert table.find_changed_containers([Listed(APP.id, 1, POD.id), Listed("new", 0, POD.id)]) == ["new"]
+    assert table.find_changed_containers([Listed(APP.id, 1, POD.id), Listed("new", 0, POD.id)], 0.0) == ["new"]
     after = table.make_snapshot(CONTAINERD, 0.0)
     assert all(map(lambda one, other: one is other, before.containers, after.containers))
-    assert table.find_changed_containers([Listed(APP.id, 2, POD.id)]) == [APP.id]
+    assert table.find_changed_containers([Listed(APP.id, 2, POD.id)], 0.0) == [APP.id]
 
 
 def test_an_oom_kill_that_the_runtime_learns_of_after_the_end_is_counted() -> None:
     table, listed = CriTable(0.0), [Listed(APP.id, 2, POD.id)]
     ended = APP._replace(state=2, reason="Error", exit_code=137, finished=110.0)
-    for container, kills in ((APP, 0), (ended, 0), (ended._replace(reason="OOMKilled"), 1)):
-        assert take(table, [POD], [(POD.id, container)], CONTAINERD).containers[-1].oom_kills == kills
-        assert table.find_changed_containers(listed) == ([] if kills else [APP.id])
-    assert table.find_changed_containers([]) == []
+    killed = ended._replace(reason="OOMKilled")
+    take(table, [POD], [(POD.id, APP)], CONTAINERD, 5.0)
+    for now, container, kills in ((10.0, ended, 0), (12.0, ended, 0), (15.0, killed, 1)):
+        assert take(table, [POD], [(POD.id, container)], CONTAINERD, now).containers[-1].oom_kills == kills
+        assert table.find_changed_containers(listed, now) == ([] if kills else [APP.id])
+    assert table.find_changed_containers([], 20.0) == []
 
 
 def test_an_oom_kill_is_counted_and_stays_after_the_container() -> None:
