@@ -65,7 +65,8 @@ def traffic(node, eventually, need):
         client = node.cri.client
         ids = {pod.id for pod in client.list_pods() if client.read_pod(pod.id).name == "web-node-1"}
         statuses = (client.read_container(each.id) for each in client.list_containers() if each.pod_id in ids)
-        return next((status.details.pid for status in statuses if status.state == CONTAINER_RUNNING), 0)
+        running = (status for status in statuses if status.name == "app" and status.state == CONTAINER_RUNNING)
+        return next((status.details.pid for status in running), 0)
 
     inside = ["nsenter", f"--net=/proc/{eventually(find_process)}/ns/net"]
     for words in ("ip address add 192.0.2.2/24 dev eth0", "ip link set peer0 up"):
