@@ -47,11 +47,11 @@ def count_calls(importer, model):
     """Return the number of calls of functions, in Python and in C: unlike time, it is the same in each run."""
     calls = 0
 
-    def count(_frame, event, _arg):
+    def count_call(_frame, event, _arg):
         nonlocal calls
         calls += event in ("call", "c_call")
 
-    sys.setprofile(count)
+    sys.setprofile(count_call)
     try:
         importer.import_dashboard(model, "big")
     finally:

@@ -89,13 +89,15 @@ def test_concurrent_scrapes_share_one_run(scraper_of):
 def test_a_stuck_collector_is_reported_and_the_others_are_served_in_time(scraper_of):
     gate = Gate()
     scraper = scraper_of(make_collector("stuck", gate), make_collector("well", lambda _: [VALUE(7)]))
+    durations = []
     for scrapes in (1, 2, 3):
         start = time.monotonic()
         stuck, well = scraper.scrape(seconds=0.2)
-        assert time.monotonic() - start < 5  # the collector waits for twice as long
+        durations.append(time.monotonic() - start)
         assert (stuck.error, values(stuck)) == ("Timeout", [])
         assert values(well) == [7]
         assert scraper.records["stuck", ""].timeouts.total() == scrapes
+    assert min(durations) < 0.6
     assert gate.runs == 1
     assert stuck.seconds > 0.4  # of the whole run, not only of this scrape
     gate.open.set()

@@ -15,12 +15,12 @@ import pytest
 from deckwatch.exporter.sources.cri_messages import CONTAINER_RUNNING
 from tests.fixtures import kubelet_page
 from tests.fixtures.engine import GET_ENGINE
+from tests.fixtures.kubelet_page import DETAILS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.fixtures.cri_runtimes import Runtime
-from tests.fixtures.kubelet_page import DETAILS
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
